@@ -1,0 +1,11 @@
+//! Postrider: a deliverability-focused bulk mail delivery engine.
+//!
+//! One binary and one PostgreSQL take letters from a backend, sign and send them straight to the recipients' mail
+//! servers, learn from every reply and stop writing to people who cannot or do not want to be written to.
+//!
+//! The floors, from the ground up; a file imports only from lower floors (`tests/tidy.rs` holds this):
+//! [`mail`] the nouns, [`port`] the traits, then the knowledge, the edges, the engine and the faces.
+//! `ARCHITECTURE.md` is the map.
+
+pub mod mail;
+pub mod port;

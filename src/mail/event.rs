@@ -1,0 +1,120 @@
+//! The append-only history of a letter, one line per thing that happened.
+
+use super::{Class, EnhancedCode, Stage, Timestamp};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventKind {
+    /// The letter was enqueued.
+    Queued,
+    /// An attempt failed for now; another is due.
+    Deferred,
+    /// Terminal: the receiver took it.
+    Delivered,
+    /// Terminal: refused for good.
+    Bounced,
+    /// Terminal: given up.
+    Expired,
+    /// Terminal: not sent to a suppressed recipient.
+    Suppressed,
+    /// Terminal: withdrawn.
+    Cancelled,
+    /// Terminal: could not be composed.
+    Failed,
+    /// Terminal under the policy `hold`: nobody knows whether it arrived.
+    InDoubt,
+    /// A worker's lease ran out; the letter went back to the queue.
+    LeaseExpired,
+}
+
+impl EventKind {
+    /// Every kind, in the order of a letter's life.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Deferred,
+        Self::Delivered,
+        Self::Bounced,
+        Self::Expired,
+        Self::Suppressed,
+        Self::Cancelled,
+        Self::Failed,
+        Self::InDoubt,
+        Self::LeaseExpired,
+    ];
+
+    /// The word used in SQL, JSON and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Deferred => "deferred",
+            Self::Delivered => "delivered",
+            Self::Bounced => "bounced",
+            Self::Expired => "expired",
+            Self::Suppressed => "suppressed",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::InDoubt => "in_doubt",
+            Self::LeaseExpired => "lease_expired",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// One line of a letter's history. Absent fields are `None`, never empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// Which attempt, counted from 1; `None` where none was made.
+    pub attempt: Option<u16>,
+    /// Stage of the talk that decided.
+    pub stage: Option<Stage>,
+    /// Basic SMTP code.
+    pub code: Option<u16>,
+    /// Enhanced code.
+    pub enhanced: Option<EnhancedCode>,
+    /// The words: the reply's text, the trouble, the reason.
+    pub text: Option<String>,
+    /// Class of the refusal.
+    pub class: Option<Class>,
+    /// Rule that classified it.
+    pub rule: Option<String>,
+    /// When the next attempt is due.
+    pub due: Option<Timestamp>,
+}
+
+impl Event {
+    /// An event that says no more than what and when.
+    pub const fn bare(at: Timestamp, kind: EventKind) -> Self {
+        Self {
+            at,
+            kind,
+            attempt: None,
+            stage: None,
+            code: None,
+            enhanced: None,
+            text: None,
+            class: None,
+            rule: None,
+            due: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_back_from_its_name() {
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::parse(kind.name()), Some(kind));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The nouns that every room speaks: address, letter, reply, evidence, verdict, event.
+//!
+//! Owns plain values and their laws. Promises: no I/O, no clock, no chance, no serialisation format; an [`Address`]
+//! or a [`Domain`] that exists is valid. Leaves decisions to `policy` and texts to `bounce`. Read [`letter`] first,
+//! then [`evidence`] and [`verdict`], which are the two ends of the one judge.
+
+pub mod address;
+pub mod class;
+pub mod event;
+pub mod evidence;
+pub mod letter;
+pub mod provider;
+pub mod reply;
+pub mod suppression;
+pub mod time;
+pub mod verdict;
+
+pub use address::{Address, AddressFault, Domain, Shard};
+pub use class::{Class, Fault, Finding, Term};
+pub use event::{Event, EventKind};
+pub use evidence::{Evidence, Trouble, TroubleKind, Unroutable, Unsendable};
+pub use letter::{Content, InDoubt, Letter, LetterId, Mailbox, Part, Recipient, State};
+pub use provider::Provider;
+pub use reply::{EnhancedCode, Reply, Stage};
+pub use suppression::{Reason, Scope, Suppression};
+pub use time::Timestamp;
+pub use verdict::{Next, Signal, Verdict};

@@ -1,0 +1,246 @@
+//! The traits between the engine and the world: store, DNS, wire, clock, dice.
+//!
+//! Owns signatures and the values they carry. Promises: the engine needs nothing else, so the same engine runs on
+//! PostgreSQL and sockets, and in a simulated world. Implementations live in `store`, `net` and `sim`.
+
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use uuid::Uuid;
+
+use crate::mail::{Domain, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict};
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// This moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// Throws the dice.
+pub trait Dice: Send + Sync + 'static {
+    /// A number in 0..1.
+    fn roll(&self) -> f64;
+}
+
+/// A time-limited claim on letters. One per call of [`Store::lease`], so a late outcome of an older lease is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseId(pub Uuid);
+
+/// The queue's line for one recipient domain: letters in it share a route, so a throttled one is skipped whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(pub i32);
+
+/// What the runner asks for.
+#[derive(Clone, Debug)]
+pub struct LeaseAsk {
+    /// The claim's name.
+    pub lease: LeaseId,
+    /// This moment.
+    pub now: Timestamp,
+    /// The claim ends here unless renewed.
+    pub until: Timestamp,
+    /// No more letters than this.
+    pub max: u32,
+    /// No more letters than this from a lane not listed in `room`.
+    pub per_lane: u32,
+    /// Free permits of lanes that have letters in flight; 0 skips the lane without a look.
+    pub room: Vec<(Lane, u32)>,
+    /// Where the last look at the lanes ended, so that no lane waits behind the others for ever.
+    pub after: Option<Lane>,
+}
+
+/// What a lease brought.
+#[derive(Clone, Debug, Default)]
+pub struct Leased {
+    /// The letters, now ours until the lease ends.
+    pub letters: Vec<LeasedLetter>,
+    /// Where this look ended; `None` when it saw every lane.
+    pub resume: Option<Lane>,
+}
+
+/// One claimed letter with what the engine needs to judge it.
+#[derive(Clone, Debug)]
+pub struct LeasedLetter {
+    /// The claim it belongs to.
+    pub lease: LeaseId,
+    /// Its line in the queue.
+    pub lane: Lane,
+    /// Attempts made before this one.
+    pub attempts: u16,
+    /// Why it must not be sent, when it is suppressed already.
+    pub suppressed: Option<Reason>,
+    /// The letter, or what is wrong with its row.
+    pub letter: Result<Box<Letter>, Broken>,
+}
+
+/// A row that cannot be read as a letter: it must still reach a final state.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Its name.
+    pub id: LetterId,
+    /// Where its rows live.
+    pub shard: Shard,
+    /// What is wrong.
+    pub fault: crate::mail::Unsendable,
+}
+
+impl LeasedLetter {
+    /// The letter's name, readable or not.
+    pub fn id(&self) -> LetterId {
+        self.letter
+            .as_ref()
+            .map_or_else(|broken| broken.id, |letter| letter.id)
+    }
+
+    /// Where the letter's rows live.
+    pub fn shard(&self) -> Shard {
+        self.letter
+            .as_ref()
+            .map_or_else(|broken| broken.shard, |letter| letter.shard)
+    }
+}
+
+/// One verdict on its way into the store.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// Which letter.
+    pub id: LetterId,
+    /// Where its rows live.
+    pub shard: Shard,
+    /// The claim under which it was judged; if the store knows a newer one, the verdict is only history.
+    pub lease: LeaseId,
+    /// Attempts made, this one included.
+    pub attempts: u16,
+    /// What the judge said.
+    pub verdict: Verdict,
+    /// How the attempt went, for `explain` and reports; `None` when no connection was tried.
+    pub attempt: Option<AttemptRecord>,
+}
+
+/// How one attempt went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// The site, by its name.
+    pub site: String,
+    /// The provider's name.
+    pub provider: &'static str,
+    /// The MX host spoken to.
+    pub host: Option<String>,
+    /// Its address.
+    pub remote: Option<IpAddr>,
+    /// The local source name.
+    pub source: String,
+    /// TLS version and cipher, `None` in clear.
+    pub tls: Option<String>,
+    /// Composing and signing.
+    pub prepare: Duration,
+    /// From the first command of this letter to its last reply.
+    pub talk: Duration,
+    /// Size on the wire.
+    pub size_bytes: usize,
+}
+
+/// Our own trouble with the store; the letter's fate is untouched by it.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub struct StoreError {
+    /// What was being done, such as `settling 200 verdicts`.
+    pub doing: String,
+    /// Why it failed.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Keeps letters, and the only place that knows which of them are whose.
+pub trait Store: Send + Sync + 'static {
+    /// Claims due letters, highest priority first, no lane beyond its room.
+    fn lease(&self, ask: LeaseAsk) -> impl Future<Output = Result<Leased, StoreError>> + Send;
+
+    /// Keeps claims alive until `until`; returns the letters that were not ours any more.
+    fn renew(
+        &self,
+        held: Vec<(LeaseId, Shard, LetterId)>,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Vec<LetterId>, StoreError>> + Send;
+
+    /// Writes verdicts, events and suppressions in one transaction; returns the letters whose claim was lost.
+    fn settle(
+        &self,
+        settlements: &[Settlement],
+    ) -> impl Future<Output = Result<Vec<LetterId>, StoreError>> + Send;
+
+    /// Gives claims back untouched, at shutdown.
+    fn release(
+        &self,
+        held: Vec<(LeaseId, Shard, LetterId)>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Moves letters whose time has come, and letters of expired leases, into the ready part of the queue.
+    /// Returns how many moved.
+    fn promote(
+        &self,
+        now: Timestamp,
+        max: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Waits until somebody enqueues, at most `patience`.
+    fn wait_for_work(&self, patience: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// The mail hosts of a domain as DNS tells them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MxAnswer {
+    /// Preference and host name, unsorted. A null MX is one entry with preference 0 and an empty name (RFC 7505).
+    Hosts(Vec<(u16, String)>),
+    /// The domain exists and has no MX: its own address records are tried (RFC 5321 §5.1).
+    None,
+    /// NXDOMAIN.
+    NoSuchDomain,
+    /// SERVFAIL, time-out, nonsense.
+    Trouble(String),
+}
+
+/// The addresses of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostAnswer {
+    /// Its addresses; may be empty when the name exists without any.
+    Addresses(Vec<IpAddr>),
+    /// NXDOMAIN.
+    NoSuchHost,
+    /// SERVFAIL, time-out, nonsense.
+    Trouble(String),
+}
+
+/// Asks DNS.
+pub trait Dns: Send + Sync + 'static {
+    /// MX records of a domain.
+    fn mx(&self, domain: &Domain) -> impl Future<Output = MxAnswer> + Send;
+
+    /// Address records of a host.
+    fn addresses(&self, host: &str) -> impl Future<Output = HostAnswer> + Send;
+}
+
+/// A byte stream to a receiver, in clear or under TLS.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for T {}
+
+/// Opens byte streams.
+pub trait Dial: Send + Sync + 'static {
+    /// What a connection is.
+    type Wire: Wire;
+
+    /// Connects to a host from a local address (`None`: the system chooses). The caller sets the time limit.
+    fn dial(
+        &self,
+        from: Option<IpAddr>,
+        to: IpAddr,
+    ) -> impl Future<Output = Result<Self::Wire, Trouble>> + Send;
+
+    /// The socket that `dial` would open for that address: the port comes from configuration.
+    fn socket(&self, to: IpAddr) -> SocketAddr;
+}
