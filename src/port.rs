@@ -244,3 +244,55 @@ pub trait Dial: Send + Sync + 'static {
     /// The socket that `dial` would open for that address: the port comes from configuration.
     fn socket(&self, to: IpAddr) -> SocketAddr;
 }
+
+/// Sees what the engine does, for metrics; every method may do nothing.
+pub trait Watch: Send + Sync + 'static {
+    /// Letters were leased.
+    fn leased(&self, count: usize, took: Duration) {
+        let _ = (count, took);
+    }
+
+    /// A connection was opened to a provider, or not.
+    fn connected(&self, provider: &'static str, tls: bool, success: bool) {
+        let _ = (provider, tls, success);
+    }
+
+    /// A batch of verdicts reached the store.
+    fn settled(&self, batch: &[Settlement], took: Duration) {
+        let _ = (batch, took);
+    }
+
+    /// Letters in flight now.
+    fn in_flight(&self, count: usize) {
+        let _ = count;
+    }
+}
+
+/// Everything the engine needs of the world, in one type.
+pub trait World: Send + Sync + 'static {
+    /// Keeps letters.
+    type Store: Store;
+    /// Asks DNS.
+    type Dns: Dns;
+    /// Opens connections.
+    type Dial: Dial;
+    /// Tells the time.
+    type Clock: Clock;
+    /// Throws the dice.
+    type Dice: Dice;
+    /// Sees what happens.
+    type Watch: Watch;
+
+    /// Keeps letters.
+    fn store(&self) -> &Self::Store;
+    /// Asks DNS.
+    fn dns(&self) -> &Self::Dns;
+    /// Opens connections.
+    fn dial(&self) -> &Self::Dial;
+    /// Tells the time.
+    fn clock(&self) -> &Self::Clock;
+    /// Throws the dice.
+    fn dice(&self) -> &Self::Dice;
+    /// Sees what happens.
+    fn watch(&self) -> &Self::Watch;
+}

@@ -1,0 +1,211 @@
+//! Which letters this node holds right now, and how many more it may take.
+//!
+//! Owns the count of letters in flight, by lane and in all. Promises: a letter is in the ledger from the moment its
+//! lease is ours until its verdict is settled or the claim is given back, so memory is bounded by `Room::total`, and
+//! no lane holds more than `Room::per_lane`. Does not talk to the store: see `keeper` for renewals.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    mail::{LetterId, Shard, Timestamp},
+    port::{Lane, LeaseId, LeasedLetter},
+};
+
+/// How many letters may be in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// In all lanes together.
+    pub total: usize,
+    /// In one lane.
+    pub per_lane: usize,
+}
+
+/// The letters in flight.
+#[derive(Debug)]
+pub struct Ledger {
+    room: Room,
+    pages: Mutex<Pages>,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    held: HashMap<LetterId, Held>,
+    lanes: HashMap<Lane, usize>,
+    pauses: HashMap<Lane, Timestamp>,
+}
+
+/// One claim on one letter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// Under which claim.
+    pub(super) lease: LeaseId,
+    /// Where its rows live.
+    pub(super) shard: Shard,
+    /// Its line in the queue.
+    lane: Lane,
+    /// When the claim ends unless renewed.
+    until: Timestamp,
+}
+
+impl Ledger {
+    /// An empty ledger with that much room.
+    pub fn new(room: Room) -> Self {
+        Self { room, pages: Mutex::default(), freed: Notify::new() }
+    }
+
+    /// Enters letters just leased until `until`.
+    pub fn enter(&self, letters: &[LeasedLetter], until: Timestamp) {
+        let mut pages = self.pages();
+        for letter in letters {
+            let held = Held { lease: letter.lease, shard: letter.shard(), lane: letter.lane, until };
+            pages.held.insert(letter.id(), held);
+            *pages.lanes.entry(letter.lane).or_default() += 1;
+        }
+    }
+
+    /// Strikes letters out: settled, given back or lost.
+    pub fn leave(&self, ids: impl IntoIterator<Item = LetterId>) {
+        let mut pages = self.pages();
+        for id in ids {
+            pages.strike(id);
+        }
+        drop(pages);
+        self.freed.notify_one();
+    }
+
+    /// Whether the claim on this letter still stands.
+    pub fn holds(&self, id: LetterId) -> bool {
+        self.pages().held.contains_key(&id)
+    }
+
+    /// Letters in flight.
+    pub fn len(&self) -> usize {
+        self.pages().held.len()
+    }
+
+    /// Whether nothing is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many more letters may be leased.
+    pub fn free(&self) -> usize {
+        self.room.total.saturating_sub(self.len())
+    }
+
+    /// Waits until letters have left since the last wait.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
+    /// Keeps a lane out of the lease until that moment: nobody answers there.
+    pub fn pause(&self, lane: Lane, until: Timestamp) {
+        self.pages().pauses.insert(lane, until);
+    }
+
+    /// Free permits of the lanes that hold letters or are paused; all others have `per_lane`.
+    pub fn room(&self, now: Timestamp) -> Vec<(Lane, u32)> {
+        let mut pages = self.pages();
+        pages.pauses.retain(|_, until| *until > now);
+        let busy = pages.lanes.iter().map(|(lane, held)| {
+            let free = self.room.per_lane.saturating_sub(*held);
+            (*lane, u32::try_from(free).unwrap_or(u32::MAX))
+        });
+        let busy = busy.filter(|(lane, _)| !pages.pauses.contains_key(lane));
+        busy.chain(pages.pauses.keys().map(|lane| (*lane, 0))).collect()
+    }
+
+    /// Permits of a lane that holds no letter.
+    pub fn per_lane(&self) -> u32 {
+        u32::try_from(self.room.per_lane).unwrap_or(u32::MAX)
+    }
+
+    /// Claims that end before `deadline`.
+    pub(super) fn ending_before(&self, deadline: Timestamp) -> Vec<(LeaseId, Shard, LetterId)> {
+        let pages = self.pages();
+        let ending = pages.held.iter().filter(|(_, held)| held.until < deadline);
+        ending.map(|(id, held)| (held.lease, held.shard, *id)).collect()
+    }
+
+    /// Notes that claims now end at `until`.
+    pub(super) fn renewed(&self, ids: impl IntoIterator<Item = LetterId>, until: Timestamp) {
+        let mut pages = self.pages();
+        for id in ids {
+            if let Some(held) = pages.held.get_mut(&id) {
+                held.until = until;
+            }
+        }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        // A panic while the pages were open leaves counts that are at worst too high for one letter.
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    fn strike(&mut self, id: LetterId) {
+        let Some(held) = self.held.remove(&id) else { return };
+        if let Some(count) = self.lanes.get_mut(&held.lane) {
+            *count -= 1;
+            if *count == 0 {
+                self.lanes.remove(&held.lane);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{mail::Unsendable, port::Broken};
+
+    const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn leased(number: u128, lane: i32) -> LeasedLetter {
+        let fault = Unsendable::new("letter", "of no matter here");
+        let broken = Broken { id: LetterId(Uuid::from_u128(number)), shard: Shard(0), fault };
+        LeasedLetter {
+            lease: LeaseId(Uuid::nil()),
+            lane: Lane(lane),
+            attempts: 0,
+            suppressed: None,
+            letter: Err(broken),
+        }
+    }
+
+    #[test]
+    fn a_lane_that_is_full_has_no_room_and_the_others_all_of_it() {
+        let ledger = Ledger::new(Room { total: 10, per_lane: 2 });
+        ledger.enter(&[leased(1, 7), leased(2, 7)], NOON);
+        assert_eq!(ledger.room(NOON), [(Lane(7), 0)]);
+        assert_eq!((ledger.free(), ledger.per_lane()), (8, 2));
+        ledger.leave([LetterId(Uuid::from_u128(1))]);
+        assert_eq!(ledger.room(NOON), [(Lane(7), 1)]);
+    }
+
+    #[test]
+    fn leaving_twice_frees_once() {
+        let ledger = Ledger::new(Room { total: 10, per_lane: 2 });
+        ledger.enter(&[leased(1, 7)], NOON);
+        ledger.leave([LetterId(Uuid::from_u128(1)), LetterId(Uuid::from_u128(1))]);
+        assert!(ledger.is_empty());
+        assert!(ledger.room(NOON).is_empty());
+    }
+
+    #[test]
+    fn a_paused_lane_has_no_room_until_its_pause_ends() {
+        let ledger = Ledger::new(Room { total: 10, per_lane: 2 });
+        ledger.pause(Lane(3), NOON);
+        assert_eq!(ledger.room(Timestamp::from_seconds(NOON.seconds() - 1)), [(Lane(3), 0)]);
+        assert!(ledger.room(NOON).is_empty());
+    }
+}

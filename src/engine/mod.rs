@@ -1,0 +1,5 @@
+//! The engine.
+mod janitor;
+mod keeper;
+pub mod ledger;
+mod settler;

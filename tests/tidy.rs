@@ -1,0 +1,229 @@
+//! The house rules that no compiler checks: floors, sizes, words and the import graph.
+//!
+//! `ARCHITECTURE.md` says why; this test says where. A finding names the file, the line and the rule.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The floors of the house, from the ground up.
+const FLOORS: [&[&str]; 6] = [
+    &["mail"],
+    &["port"],
+    &["compose", "dkim", "token", "route", "smtp", "bounce", "policy"],
+    &["store", "cluster", "net", "keys", "templates", "config", "metrics"],
+    &["engine", "sim"],
+    &["http", "cli", "app", "main"],
+];
+
+/// The floor whose rooms talk to the world; they never know each other.
+const EDGES: usize = 3;
+
+/// A file longer than this is two files.
+const LINES_MAX: usize = 400;
+
+/// What no file may hold, and what to do instead. Each word is split so that this table does not find itself.
+const BANNED: [(&str, &str); 6] = [
+    (concat!("TO", "DO"), "finish it, or open an issue"),
+    (concat!("FIX", "ME"), "finish it, or open an issue"),
+    (concat!("unimple", "mented!"), "a stub is a defect"),
+    (concat!("#[allow", "("), "use #[expect(lint, reason = \"...\")]"),
+    (concat!("thread::", "sleep"), "wait for a signal, or move the clock"),
+    (concat!("process::", "exit"), "return an ExitCode from main"),
+];
+
+#[test]
+fn every_file_imports_only_from_lower_floors() {
+    let mut faults = Vec::new();
+    for file in sources() {
+        let here = file.floor();
+        for target in &file.imports {
+            let there = floor_of(target);
+            let neighbour_edge = here == there && here == EDGES;
+            let engine_on_edge = file.room == "engine" && there == EDGES;
+            if there > here || neighbour_edge || engine_on_edge {
+                faults.push(format!("{} ({}) imports {target}", file.path.display(), file.room));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "against the floors:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn rooms_import_each_other_in_no_circle() {
+    let graph = graph();
+    for room in graph.keys() {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&String> = graph[room].iter().collect();
+        while let Some(target) = next.pop() {
+            assert_ne!(target, room, "{room} imports itself by way of others");
+            if seen.insert(target) {
+                next.extend(graph.get(target).into_iter().flatten());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_import_graph_is_as_reviewed() {
+    let lines: Vec<String> = graph()
+        .into_iter()
+        .map(|(room, targets)| {
+            let targets: Vec<String> = targets.into_iter().collect();
+            format!("{} {room} -> {}", floor_of(&room), targets.join(", "))
+        })
+        .collect();
+    insta::assert_snapshot!("import_graph", lines.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_a_chapter() {
+    let mut faults = Vec::new();
+    for file in sources() {
+        let lines = file.text.lines().count();
+        if lines > LINES_MAX {
+            faults.push(format!("{}: {lines} lines", file.path.display()));
+        }
+    }
+    assert!(faults.is_empty(), "longer than {LINES_MAX} lines:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn no_file_holds_what_is_banned() {
+    let mut faults = Vec::new();
+    for path in rust_files(Path::new("src")).into_iter().chain(rust_files(Path::new("tests"))) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            for (word, instead) in BANNED.iter().filter(|(word, _)| line.contains(word)) {
+                faults.push(format!("{}:{}: {word}: {instead}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn only_the_store_holds_sql() {
+    for file in sources() {
+        if !matches!(file.room.as_str(), "store") {
+            assert!(!file.text.contains("sqlx::query"), "{} holds SQL", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn the_ground_floor_knows_three_crates_and_no_world() {
+    let allowed = ["std", "uuid", "idna", "time", "super", "crate", "proptest"];
+    for file in sources().into_iter().filter(|file| file.room == "mail") {
+        for line in file.text.lines().filter_map(|line| line.trim().strip_prefix("use ")) {
+            let first = line.split([':', ';', ' ']).next().unwrap_or_default();
+            assert!(allowed.contains(&first), "{} uses {first}", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn every_module_opens_by_saying_what_it_owns() {
+    for file in sources() {
+        assert!(file.text.starts_with("//!"), "{} has no head", file.path.display());
+    }
+}
+
+struct Source {
+    path: PathBuf,
+    room: String,
+    text: String,
+    imports: BTreeSet<String>,
+}
+
+impl Source {
+    fn floor(&self) -> usize {
+        floor_of(&self.room)
+    }
+}
+
+fn floor_of(room: &str) -> usize {
+    FLOORS
+        .iter()
+        .position(|rooms| rooms.contains(&room))
+        .unwrap_or_else(|| panic!("room {room} stands on no floor; add it to tests/tidy.rs"))
+}
+
+fn graph() -> BTreeMap<String, BTreeSet<String>> {
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in sources() {
+        let targets = file.imports.iter().filter(|target| **target != file.room).cloned();
+        graph.entry(file.room.clone()).or_default().extend(targets);
+    }
+    graph
+}
+
+/// Every source file below `src/` that belongs to a room.
+fn sources() -> Vec<Source> {
+    let files = rust_files(Path::new("src"));
+    assert!(!files.is_empty(), "no sources found: run from the package folder");
+    files.into_iter().filter(|path| path != Path::new("src/lib.rs")).map(read).collect()
+}
+
+fn read(path: PathBuf) -> Source {
+    let text = fs::read_to_string(&path).unwrap();
+    let below = path.strip_prefix("src").unwrap();
+    let room = below.components().next().unwrap().as_os_str().to_string_lossy();
+    let room = room.trim_end_matches(".rs").to_owned();
+    let imports = imports(&text);
+    Source { path, room, text, imports }
+}
+
+/// The rooms that a text names by `crate::room` or, in the binary, `postrider::room`; nested braces included.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line.trim(), " "])
+        .collect();
+    let mut rooms = BTreeSet::new();
+    for root in ["crate::", "postrider::"] {
+        for (at, _) in code.match_indices(root) {
+            rooms.extend(first_names(&code[at + root.len()..]));
+        }
+    }
+    rooms.retain(|room| FLOORS.iter().any(|rooms| rooms.contains(&room.as_str())));
+    rooms
+}
+
+/// `a::B` names a; `{a::B, c::{D, E}}` names a and c.
+fn first_names(rest: &str) -> Vec<String> {
+    let Some(body) = rest.strip_prefix('{') else { return vec![word(rest)] };
+    let mut depth = 0;
+    let mut names = vec![word(body)];
+    for (at, c) in body.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(word(body[at + 1..].trim_start())),
+            _ => {}
+        }
+    }
+    names
+}
+
+fn word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
