@@ -1,0 +1,10 @@
+"""Run the example's commands: `python manage.py place_order ...`."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,138 @@
+//! Leases as many letters as there is room for and hands them on.
+//!
+//! Owns the beat of the engine. Promises: never more letters in flight than the ledger allows; when letters wait and
+//! there is room, they are leased at once; when none wait, the store is asked at most every [`QUIET`] or when somebody
+//! enqueues. After `stop` no lease is taken and every letter not yet handed to a receiver goes back untouched.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use uuid::Uuid;
+
+use super::{crew::Crew, dispatch::Dispatch};
+use crate::port::{Clock, Dice, Lane, LeaseAsk, LeaseId, Leased, Store, Watch, World};
+
+/// How long a quiet engine sleeps without a call from the store.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The pause between two looks while letters are on the way: the lanes that were full may have room again.
+const BUSY: Duration = Duration::from_millis(15);
+
+/// The pause after the store failed to answer.
+const TROUBLE: Duration = Duration::from_secs(1);
+
+/// No lease is larger: beyond it one statement holds row locks for too long.
+const LEASE_MAX: usize = 1_000;
+
+/// Why the runner may ask again.
+enum Next {
+    /// At once: more letters wait and there is room.
+    Now,
+    /// When letters have left, or this much later.
+    WhenFreed(Duration),
+    /// When somebody enqueues, or this much later.
+    WhenCalled(Duration),
+}
+
+/// Leases and dispatches until told to stop, then drains.
+pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken) {
+    let mut dispatch = Dispatch::new(Arc::clone(crew));
+    let mut resume = None;
+    while !stop.is_cancelled() {
+        let next = beat(crew, &mut dispatch, &mut resume).await;
+        pause(crew, &mut dispatch, next, stop).await;
+    }
+    dispatch.drain().await;
+}
+
+async fn beat<W: World>(
+    crew: &Arc<Crew<W>>,
+    dispatch: &mut Dispatch<W>,
+    resume: &mut Option<Lane>,
+) -> Next {
+    let want = crew.ledger.free().min(LEASE_MAX);
+    if want < crew.ledger.least_lease() {
+        return Next::WhenFreed(QUIET);
+    }
+    match lease(crew, want, resume.take()).await {
+        Ok(leased) => {
+            let got = leased.letters.len();
+            *resume = leased.resume;
+            dispatch.take(leased.letters);
+            judge_beat(got, want, resume.is_some(), crew.ledger.is_empty())
+        }
+        Err(()) => Next::WhenCalled(TROUBLE),
+    }
+}
+
+fn judge_beat(got: usize, want: usize, lanes_left: bool, idle: bool) -> Next {
+    if got >= want || lanes_left {
+        Next::Now
+    } else if idle {
+        Next::WhenCalled(QUIET)
+    } else {
+        Next::WhenFreed(BUSY)
+    }
+}
+
+async fn lease<W: World>(
+    crew: &Arc<Crew<W>>,
+    want: usize,
+    after: Option<Lane>,
+) -> Result<Leased, ()> {
+    let now = crew.world.clock().now();
+    let until = now.plus(crew.desk.limits.lease);
+    let ask = LeaseAsk {
+        lease: lease_id(crew),
+        now,
+        until,
+        max: u32::try_from(want).unwrap_or(u32::MAX),
+        per_lane: crew.ledger.per_lane(),
+        room: crew.ledger.room(now),
+        after,
+    };
+    let begun = Instant::now();
+    let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
+        error!(error = ?trouble, "Could not lease letters");
+    })?;
+    crew.ledger.enter(&leased.letters, until);
+    crew.world.watch().leased(leased.letters.len(), begun.elapsed());
+    crew.world.watch().in_flight(crew.ledger.len());
+    Ok(leased)
+}
+
+/// A name for one claim: unique because 64 bits of dice stand behind the microsecond.
+fn lease_id<W: World>(crew: &Arc<Crew<W>>) -> LeaseId {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a roll is in 0..1")]
+    let roll = || (crew.world.dice().roll() * 2_f64.powi(32)) as u32;
+    let micros = u64::try_from(crew.world.clock().now().micros()).unwrap_or(0);
+    LeaseId(Uuid::from_u64_pair(micros, (u64::from(roll()) << 32) | u64::from(roll())))
+}
+
+/// Waits for the reason to ask again, serving finished tasks meanwhile.
+async fn pause<W: World>(
+    crew: &Arc<Crew<W>>,
+    dispatch: &mut Dispatch<W>,
+    next: Next,
+    stop: &CancellationToken,
+) {
+    let (freed, patience) = match next {
+        Next::Now => return dispatch.serve_finished(),
+        Next::WhenFreed(patience) => (true, patience),
+        Next::WhenCalled(patience) => (false, patience),
+    };
+    let until = Instant::now() + patience;
+    // Stop first; finished tasks before new letters, so that their connections serve what waits already.
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = dispatch.finished() => {}
+            () = crew.ledger.freed(), if freed && patience != BUSY => return,
+            () = crew.world.store().wait_for_work(patience), if !freed => return,
+            () = tokio::time::sleep_until(until) => return,
+        }
+    }
+}
