@@ -13,11 +13,11 @@ use std::{
 use tokio::task::JoinSet;
 use tracing::error;
 
-use super::{connection, crew::Crew, site::Site};
+use super::{connection, crew::Crew, site::Site, way::Way};
 use crate::{
     mail::{Domain, Evidence, LetterId, Timestamp, Unroutable},
     port::{Clock, Dice, Dns, LeasedLetter, Store, World},
-    route::{self, Plan},
+    route,
 };
 
 /// A route is asked for again after this; the resolver's own cache below obeys the records' TTL.
@@ -44,8 +44,8 @@ enum Route {
 
 /// A finished task.
 enum Done {
-    Routed { domain: Domain, plan: Result<Plan, Unroutable> },
-    HungUp { site: Arc<Site> },
+    Routed { domain: Domain, way: Result<Way, Unroutable> },
+    HungUp { site: Arc<Site>, put_back: bool },
 }
 
 impl<W: World> Dispatch<W> {
@@ -63,8 +63,7 @@ impl<W: World> Dispatch<W> {
                 continue;
             }
             if let Some((site, letter)) = self.route(letter, now) {
-                let name = site.plan.site.to_string();
-                by_site.entry(name).or_insert_with(|| (site, Vec::new())).1.push(letter);
+                by_site.entry(site.name.clone()).or_insert_with(|| (site, Vec::new())).1.push(letter);
             }
         }
         for (site, letters) in by_site.into_values() {
@@ -80,7 +79,10 @@ impl<W: World> Dispatch<W> {
                 return Some((Arc::clone(site), letter));
             }
             Some(Route::Asked(waiting)) => waiting.push(letter),
-            _ => self.ask(domain, letter),
+            _ => match self.crew.desk.fixed.find(&domain).cloned() {
+                Some(fixed) => return Some((self.know(domain, Way::Fixed(fixed)), letter)),
+                None => self.ask(domain, letter),
+            },
         }
         None
     }
@@ -91,17 +93,15 @@ impl<W: World> Dispatch<W> {
         self.tasks.spawn(async move {
             let answer = crew.world.dns().mx(&domain).await;
             let plan = route::plan(&domain, &answer, crew.world.dice().roll());
-            Done::Routed { domain, plan }
+            Done::Routed { domain, way: plan.map(Way::Mx) }
         });
     }
 
-    fn routed(&mut self, domain: Domain, plan: Result<Plan, Unroutable>) {
+    fn routed(&mut self, domain: Domain, way: Result<Way, Unroutable>) {
         let Some(Route::Asked(letters)) = self.routes.remove(&domain) else { return };
-        match plan {
-            Ok(plan) => {
-                let site = self.site(plan);
-                let until = self.crew.world.clock().now().plus(ROUTE_FRESH);
-                self.remember(domain, Route::Known { site: Arc::clone(&site), until });
+        match way {
+            Ok(way) => {
+                let site = self.know(domain, way);
                 self.deliver(&site, letters);
             }
             Err(why) => {
@@ -112,6 +112,16 @@ impl<W: World> Dispatch<W> {
         }
     }
 
+    /// Remembers the way to a domain and gives its site: all domains with the same hosts share one.
+    fn know(&mut self, domain: Domain, way: Way) -> Arc<Site> {
+        let site = Arc::new(Site::new(way));
+        let known = self.sites.entry(site.name.clone()).or_insert(site);
+        let site = Arc::clone(known);
+        let until = self.crew.world.clock().now().plus(ROUTE_FRESH);
+        self.remember(domain, Route::Known { site: Arc::clone(&site), until });
+        site
+    }
+
     fn remember(&mut self, domain: Domain, route: Route) {
         if self.routes.len() >= ROUTES_MAX {
             let now = self.crew.world.clock().now();
@@ -119,15 +129,9 @@ impl<W: World> Dispatch<W> {
                 Route::Asked(_) => true,
                 Route::Known { until, .. } => *until > now,
             });
+            self.sites.retain(|_, site| !site.is_quiet() || Arc::strong_count(site) > 1);
         }
         self.routes.insert(domain, route);
-    }
-
-    /// The site with these hosts: all domains they serve share its connections.
-    fn site(&mut self, plan: Plan) -> Arc<Site> {
-        let name = plan.site.to_string();
-        let known = self.sites.entry(name).or_insert_with(|| Arc::new(Site::new(plan)));
-        Arc::clone(known)
     }
 
     fn deliver(&mut self, site: &Arc<Site>, letters: Vec<LeasedLetter>) {
@@ -140,8 +144,8 @@ impl<W: World> Dispatch<W> {
         while site.may_connect(self.crew.desk.limits.connections_per_site) {
             let (crew, site) = (Arc::clone(&self.crew), Arc::clone(site));
             self.tasks.spawn(async move {
-                connection::serve(&crew, &site).await;
-                Done::HungUp { site }
+                let put_back = connection::serve(&crew, &site).await;
+                Done::HungUp { site, put_back }
             });
         }
     }
@@ -163,25 +167,19 @@ impl<W: World> Dispatch<W> {
 
     fn serve(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
-            Ok(Done::Routed { domain, plan }) => self.routed(domain, plan),
-            Ok(Done::HungUp { site }) => self.hung_up(&site),
+            Ok(Done::Routed { domain, way }) => self.routed(domain, way),
+            Ok(Done::HungUp { site, put_back }) => self.hung_up(&site, put_back),
             // A connection catches the panics of its letters; what falls through here is a fault of the engine, and
             // the letters concerned return when their leases end.
             Err(fault) => error!(error = %fault, "A delivery task died"),
         }
     }
 
-    fn hung_up(&mut self, site: &Arc<Site>) {
+    fn hung_up(&mut self, site: &Arc<Site>, put_back: bool) {
         site.disconnected();
-        self.connect(site);
-        if site.is_quiet() {
-            let name = site.plan.site.to_string();
-            if self.sites.get(&name).is_some_and(|known| Arc::ptr_eq(known, site)) {
-                self.sites.remove(&name);
-            }
-            self.routes.retain(|_, route| {
-                !matches!(route, Route::Known { site: known, .. } if Arc::ptr_eq(known, site))
-            });
+        // A host that lets in no more connections than it has is not asked again for the same letters.
+        if !put_back {
+            self.connect(site);
         }
     }
 

@@ -1,5 +1,95 @@
-//! The engine.
+//! The engine: leases letters, delivers them, settles what became of them.
+//!
+//! Owns the flow and its bounds; decides nothing about a letter's fate (`policy`), knows no database and no socket
+//! (`port`). Promises: every letter leased ends in exactly one settlement or goes back to the store; [`Engine::run`]
+//! returns only when no task is left. Read `runner` for the beat, then `dispatch`, `connection`, and `deliver`, which
+//! is one letter's way in a sentence; `settler` writes what the judge said.
+
+mod connection;
+mod crew;
+mod deliver;
+mod dispatch;
 mod janitor;
 mod keeper;
-pub mod ledger;
+mod ledger;
+mod limits;
+mod runner;
 mod settler;
+mod site;
+mod way;
+
+use std::sync::Arc;
+
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    crew::{Desk, Stream},
+    limits::Limits,
+    way::Trust,
+};
+use self::{
+    crew::Crew,
+    ledger::{Ledger, Room},
+};
+use crate::port::World;
+
+/// One engine over one world.
+pub struct Engine<W: World> {
+    world: Arc<W>,
+    desk: Arc<Desk>,
+}
+
+impl<W: World> Engine<W> {
+    /// An engine that has not started yet.
+    pub fn new(world: Arc<W>, desk: Arc<Desk>) -> Self {
+        Self { world, desk }
+    }
+
+    /// Runs until `stop`, then drains: no new lease, letters under way finish, verdicts settle, the others go back.
+    pub async fn run(self, stop: CancellationToken) {
+        let limits = &self.desk.limits;
+        let room = Room { total: limits.in_flight, per_lane: limits.in_flight_per_lane };
+        let ledger = Arc::new(Ledger::new(room));
+        let (verdicts, judged) = mpsc::channel(room.total);
+        let settled = CancellationToken::new();
+        let mut helpers = self.helpers(&ledger, judged, &settled);
+        let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
+        let crew = Arc::new(Crew { world, desk, ledger, verdicts, stop: stop.clone() });
+        runner::run(&crew, &stop).await;
+        // The last sender goes with the crew; the settler then writes what is left and ends, and claims are kept till then.
+        drop(crew);
+        helpers.settler.join_next().await;
+        settled.cancel();
+        while helpers.keepers.join_next().await.is_some() {}
+    }
+
+    fn helpers(
+        &self,
+        ledger: &Arc<Ledger>,
+        judged: mpsc::Receiver<crate::port::Settlement>,
+        settled: &CancellationToken,
+    ) -> Helpers {
+        let mut helpers = Helpers { settler: JoinSet::new(), keepers: JoinSet::new() };
+        let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
+        helpers.settler.spawn(async move {
+            settler::settle_all(world.store(), world.watch(), &book, judged).await;
+        });
+        let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
+        let (lease, done) = (self.desk.limits.lease, settled.clone());
+        helpers.keepers.spawn(async move {
+            keeper::keep_alive(world.store(), world.clock(), &book, lease, done).await;
+        });
+        let (world, done) = (Arc::clone(&self.world), settled.clone());
+        helpers.keepers.spawn(async move {
+            janitor::promote_due(world.store(), world.clock(), done).await;
+        });
+        helpers
+    }
+}
+
+/// The tasks beside the runner.
+struct Helpers {
+    settler: JoinSet<()>,
+    keepers: JoinSet<()>,
+}

@@ -23,15 +23,20 @@ const BUSY: Duration = Duration::from_millis(15);
 /// The pause after the store failed to answer.
 const TROUBLE: Duration = Duration::from_secs(1);
 
+/// A lease is asked for only when this part of the ledger is free: small leases cost as much as large ones.
+const ROOM_WORTH_A_LEASE: usize = 16;
+
 /// No lease is larger: beyond it one statement holds row locks for too long.
 const LEASE_MAX: usize = 1_000;
 
-/// Why the runner may ask again.
+/// When the runner may ask again.
 enum Next {
     /// At once: more letters wait and there is room.
     Now,
-    /// When letters have left, or this much later.
-    WhenFreed(Duration),
+    /// When letters have left: there is no room.
+    WhenFreed,
+    /// A moment later: lanes that were full may have room again.
+    Soon,
     /// When somebody enqueues, or this much later.
     WhenCalled(Duration),
 }
@@ -53,27 +58,27 @@ async fn beat<W: World>(
     resume: &mut Option<Lane>,
 ) -> Next {
     let want = crew.ledger.free().min(LEASE_MAX);
-    if want < crew.ledger.least_lease() {
-        return Next::WhenFreed(QUIET);
+    if want < crew.desk.limits.in_flight / ROOM_WORTH_A_LEASE {
+        return Next::WhenFreed;
     }
     match lease(crew, want, resume.take()).await {
         Ok(leased) => {
             let got = leased.letters.len();
             *resume = leased.resume;
             dispatch.take(leased.letters);
-            judge_beat(got, want, resume.is_some(), crew.ledger.is_empty())
+            after_lease(got, want, resume.is_some(), crew.ledger.is_empty())
         }
         Err(()) => Next::WhenCalled(TROUBLE),
     }
 }
 
-fn judge_beat(got: usize, want: usize, lanes_left: bool, idle: bool) -> Next {
+const fn after_lease(got: usize, want: usize, lanes_left: bool, idle: bool) -> Next {
     if got >= want || lanes_left {
         Next::Now
     } else if idle {
         Next::WhenCalled(QUIET)
     } else {
-        Next::WhenFreed(BUSY)
+        Next::Soon
     }
 }
 
@@ -118,21 +123,23 @@ async fn pause<W: World>(
     next: Next,
     stop: &CancellationToken,
 ) {
-    let (freed, patience) = match next {
-        Next::Now => return dispatch.serve_finished(),
-        Next::WhenFreed(patience) => (true, patience),
-        Next::WhenCalled(patience) => (false, patience),
+    dispatch.serve_finished();
+    let reason = async {
+        match next {
+            Next::Now => {}
+            Next::WhenFreed => crew.ledger.freed().await,
+            Next::Soon => tokio::time::sleep(BUSY).await,
+            Next::WhenCalled(patience) => crew.world.store().wait_for_work(patience).await,
+        }
     };
-    let until = Instant::now() + patience;
-    // Stop first; finished tasks before new letters, so that their connections serve what waits already.
+    let mut reason = std::pin::pin!(reason);
+    // Stop first; then the reason, so that finished tasks cannot keep it waiting for ever.
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
+            () = &mut reason => return,
             () = dispatch.finished() => {}
-            () = crew.ledger.freed(), if freed && patience != BUSY => return,
-            () = crew.world.store().wait_for_work(patience), if !freed => return,
-            () = tokio::time::sleep_until(until) => return,
         }
     }
 }

@@ -15,7 +15,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{port::LeasedLetter, route::Plan};
+use super::way::Way;
+use crate::port::LeasedLetter;
 
 /// A connection beyond the first is opened only when so many letters wait for each open one: a handshake costs as
 /// much as several letters.
@@ -24,22 +25,27 @@ const LETTERS_WORTH_A_CONNECTION: usize = 4;
 /// Where letters for one set of MX hosts meet its connections.
 #[derive(Debug)]
 pub(super) struct Site {
+    /// Its name, under which limits count.
+    pub(super) name: String,
     /// The way there.
-    pub(super) plan: Plan,
+    pub(super) way: Way,
     waiting: Mutex<VecDeque<LeasedLetter>>,
     arrived: Notify,
     connections: AtomicUsize,
     idle: AtomicUsize,
+    sessions: AtomicUsize,
 }
 
 impl Site {
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(way: Way) -> Self {
         Self {
-            plan,
+            name: way.site().to_string(),
+            way,
             waiting: Mutex::default(),
             arrived: Notify::new(),
             connections: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
         }
     }
 
@@ -72,12 +78,20 @@ impl Site {
         self.waiting().pop_front()
     }
 
+    /// Puts a letter back at the head of the line: another connection will carry it.
+    pub(super) fn put_back(&self, letter: LeasedLetter) {
+        self.waiting().push_front(letter);
+        self.arrived.notify_one();
+    }
+
     /// Every letter that waits: nobody answers there, or the engine is stopping.
     pub(super) fn take_all(&self) -> Vec<LeasedLetter> {
         self.waiting().drain(..).collect()
     }
 
     /// Counts one more connection if it is worth opening and allowed.
+    ///
+    /// Only the dispatcher calls this, so the count cannot pass the limit between the look and the step.
     pub(super) fn may_connect(&self, connections_max: usize) -> bool {
         let open = self.connections.load(Ordering::Acquire);
         let waiting = self.waiting().len();
@@ -92,6 +106,19 @@ impl Site {
     /// Counts one connection less.
     pub(super) fn disconnected(&self) {
         self.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Sessions that a host has let in.
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Acquire)
+    }
+
+    pub(super) fn session_opened(&self) {
+        self.sessions.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn session_closed(&self) {
+        self.sessions.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether nobody would miss it.

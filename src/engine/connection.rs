@@ -1,0 +1,206 @@
+//! One connection's life: it takes its site's letters one after another until none comes or it has carried enough.
+//!
+//! Owns the session, its opening over the site's hosts and addresses, and what a failure to open means for the letters
+//! that wait. Promises: every letter taken is judged or put back; a panic inside one letter defers that letter and
+//! hurts no other; after `stop` no further letter is taken. What happens to a single letter is `deliver`'s sentence.
+
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tracing::error;
+
+use super::{crew::Crew, deliver::deliver, site::Site};
+use crate::{
+    mail::{Evidence, Stage, Trouble, TroubleKind},
+    port::{Clock, Dial, Dice, Dns, HostAnswer, LeasedLetter, Watch, World},
+    route,
+    smtp::{Hello, Session, Tls, Unopened},
+};
+
+/// A session over the world's own kind of wire.
+pub(super) type Wired<W> = Session<<<W as World>::Dial as Dial>::Wire>;
+
+/// A connection to one of a site's hosts, opened when the first letter needs it.
+pub(super) struct Connection<'a, W: World> {
+    pub(super) crew: &'a Arc<Crew<W>>,
+    pub(super) site: &'a Site,
+    session: Option<Wired<W>>,
+}
+
+/// What became of one letter on this connection.
+enum Turn {
+    /// It was judged; the next may come.
+    Judged,
+    /// Nobody let us in, but other connections work: it waits for one of them.
+    PutBack,
+    /// Nobody answers at this site.
+    Dead(Evidence),
+}
+
+/// Serves a site's letters until none comes in time; `true` when it was not let in while others were.
+pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
+    let mut connection = Connection { crew, site, session: None };
+    while let Some(letter) = connection.next().await {
+        let turn = AssertUnwindSafe(connection.turn(&letter)).catch_unwind().await;
+        match turn {
+            Ok(Turn::Judged) => {}
+            Ok(Turn::PutBack) => {
+                site.put_back(letter);
+                return true;
+            }
+            Ok(Turn::Dead(evidence)) => {
+                connection.give_up(letter, &evidence);
+                break;
+            }
+            Err(_) => connection.survive(&letter),
+        }
+    }
+    connection.hang_up().await;
+    false
+}
+
+impl<'a, W: World> Connection<'a, W> {
+    /// The next letter of the site, unless the engine stops or this connection has carried its share.
+    async fn next(&mut self) -> Option<LeasedLetter> {
+        let limits = &self.crew.desk.limits;
+        let carried = self.session.as_ref().map_or(0, Wired::<W>::letters);
+        if carried as usize >= limits.letters_per_connection {
+            self.hang_up().await;
+        }
+        // Without a session there is nothing to keep warm.
+        let patience = if self.session.is_some() { limits.keep_warm } else { std::time::Duration::ZERO };
+        let next = self.crew.stop.run_until_cancelled(self.site.next(patience));
+        next.await.flatten()
+    }
+
+    async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
+        match deliver(self, letter).await {
+            Ok((evidence, record)) => {
+                self.crew.judge(letter, evidence, record);
+                Turn::Judged
+            }
+            Err(_) if self.site.sessions() > 0 => Turn::PutBack,
+            Err(evidence) => Turn::Dead(evidence),
+        }
+    }
+
+    /// The open session, or why no host of the site gives one.
+    pub(super) async fn session(&mut self) -> Result<&mut Wired<W>, Evidence> {
+        if self.session.as_ref().is_some_and(|session| !session.is_usable()) {
+            self.hang_up().await;
+        }
+        if self.session.is_none() {
+            self.session = Some(self.open().await?);
+            self.site.session_opened();
+        }
+        self.session.as_mut().ok_or_else(|| broken(TroubleKind::Io, "no session"))
+    }
+
+    /// Ends the session, politely if it still listens.
+    pub(super) async fn hang_up(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.site.session_closed();
+            session.quit().await;
+        }
+    }
+
+    /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1).
+    async fn open(&self) -> Result<Wired<W>, Evidence> {
+        let mut last = broken(TroubleKind::Refused, "no mail host has an address");
+        for host in self.site.way.hosts() {
+            match self.addresses(host).await {
+                Ok(addresses) => {
+                    for remote in addresses {
+                        match self.open_at(host, remote).await {
+                            Ok(session) => return Ok(session),
+                            Err(evidence) => last = evidence,
+                        }
+                    }
+                }
+                Err(evidence) => last = evidence,
+            }
+        }
+        Err(last)
+    }
+
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Evidence> {
+        let why = match self.crew.world.dns().addresses(host).await {
+            HostAnswer::Addresses(found) if !found.is_empty() => {
+                let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
+                return Ok(route::addresses(&found, family, dice));
+            }
+            HostAnswer::Addresses(_) => "has no address".to_owned(),
+            HostAnswer::NoSuchHost => "does not exist".to_owned(),
+            HostAnswer::Trouble(why) => format!("has no address that DNS tells: {why}"),
+        };
+        Err(broken(TroubleKind::Refused, &format!("mail host {host} {why}")))
+    }
+
+    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<Wired<W>, Evidence> {
+        let tls = self.site.way.tls(&self.crew.desk.trust, self.crew.desk.tls);
+        let opened = match self.open_with(host, remote, tls).await {
+            Err(unopened) if unopened.clear_may_work => {
+                self.open_with(host, remote, Tls::Off).await
+            }
+            opened => opened,
+        };
+        let encrypted = opened.as_ref().is_ok_and(|session| session.tls().is_some());
+        let provider = self.site.way.provider().name();
+        self.crew.world.watch().connected(provider, encrypted, opened.is_ok());
+        opened.map_err(|unopened| unopened.evidence)
+    }
+
+    async fn open_with(&self, host: &str, remote: IpAddr, tls: Tls) -> Result<Wired<W>, Unopened> {
+        let desk = &self.crew.desk;
+        let dice = self.crew.world.dice().roll();
+        let source = route::choose_source(&desk.sources, remote, None, dice)
+            .ok_or_else(|| no_source(remote))?;
+        let dial = self.dial(source.address, remote);
+        let wire = tokio::time::timeout(desk.timeouts.connect, dial).await.unwrap_or_else(|_| {
+            let what = format!("{host} [{remote}] did not answer");
+            Err(Trouble::new(Stage::Connect, TroubleKind::TimedOut, what))
+        })?;
+        let login = self.site.way.login();
+        let (ehlo, login, timeouts) = (&source.ehlo, login.as_ref(), desk.timeouts);
+        Session::open(wire, &Hello { ehlo, host, remote, tls, login, timeouts }).await
+    }
+
+    async fn dial(
+        &self,
+        from: Option<IpAddr>,
+        to: IpAddr,
+    ) -> Result<<W::Dial as Dial>::Wire, Trouble> {
+        match self.site.way.port() {
+            Some(port) => self.crew.world.dial().dial_at(from, to, port).await,
+            None => self.crew.world.dial().dial(from, to).await,
+        }
+    }
+
+    /// Nobody answers: every letter that waits here shares the fate of the first, and the site is left alone a while.
+    fn give_up(&self, first: LeasedLetter, evidence: &Evidence) {
+        let now = self.crew.world.clock().now();
+        let until = now.plus(self.crew.desk.limits.dead_site_pause);
+        for letter in std::iter::once(first).chain(self.site.take_all()) {
+            self.crew.ledger.pause(letter.lane, until);
+            self.crew.judge(&letter, evidence.clone(), None);
+        }
+    }
+
+    /// A panic is our own fault, so the letter comes back later; the session is in an unknown state and is dropped.
+    fn survive(&mut self, letter: &LeasedLetter) {
+        error!(letter.id = %letter.id(), "A letter made its worker panic; it comes back later");
+        if self.session.take().is_some() {
+            self.site.session_closed();
+        }
+        self.crew.judge(letter, broken(TroubleKind::Io, "an internal fault of ours"), None);
+    }
+}
+
+fn no_source(remote: IpAddr) -> Trouble {
+    let what = format!("no source of ours can reach {remote}");
+    Trouble::new(Stage::Connect, TroubleKind::Io, what)
+}
+
+fn broken(kind: TroubleKind, what: &str) -> Evidence {
+    Evidence::Broken(Trouble::new(Stage::Connect, kind, what))
+}

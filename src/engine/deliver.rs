@@ -1,0 +1,114 @@
+//! One letter's way to its receiver: check, compose, sign, speak.
+//!
+//! Owns the sentence. Promises: nothing is said to a receiver for a letter that must not go or cannot be composed; what
+//! comes out is evidence for the judge, never a decision. Routing has happened (`dispatch`), judging follows (`crew`).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{connection::Connection, crew::Crew};
+use crate::{
+    compose::compose,
+    dkim::{self, Signed},
+    mail::{Evidence, Letter, Stage, TroubleKind, Unsendable},
+    port::{AttemptRecord, Clock, LeasedLetter, World},
+    smtp::{Envelope, Outcome},
+};
+
+/// What is known when a letter's turn is over.
+type Told = (Evidence, Option<AttemptRecord>);
+
+/// A letter that may be handed over as it is.
+struct Ready<'a> {
+    letter: &'a Letter,
+    signed: Signed,
+    prepare: Duration,
+}
+
+/// Checks, composes, signs and speaks; `Err` is what every host of the site said instead of letting us in.
+pub(super) async fn deliver<W: World>(
+    connection: &mut Connection<'_, W>,
+    leased: &LeasedLetter,
+) -> Result<Told, Evidence> {
+    match ready(connection.crew, leased) {
+        Ok(ready) => speak(connection, &ready).await,
+        Err(evidence) => Ok((evidence, None)),
+    }
+}
+
+fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {
+    let begun = Instant::now();
+    let now = crew.world.clock().now();
+    if let Some(evidence) = crew.turn_away(leased, now) {
+        return Err(evidence);
+    }
+    let letter = leased.letter.as_ref().map_err(|broken| unsendable(broken.fault.clone()))?;
+    let desk = &crew.desk;
+    let stream = crew.stream(letter).map_err(unsendable)?;
+    let composed = compose(letter, &stream.style, &desk.identity, &desk.templates, now);
+    let signed = dkim::sign(&desk.keyring, composed.map_err(unsendable)?).map_err(unsendable)?;
+    Ok(Ready { letter, signed, prepare: begun.elapsed() })
+}
+
+fn unsendable(fault: Unsendable) -> Evidence {
+    Evidence::Unsendable(fault)
+}
+
+/// Hands the letter over on the warm session, or on a fresh one.
+async fn speak<W: World>(
+    connection: &mut Connection<'_, W>,
+    ready: &Ready<'_>,
+) -> Result<Told, Evidence> {
+    let mut told = say(connection, ready).await?;
+    if told.0.hung_up_while_idle {
+        told = say(connection, ready).await?;
+    }
+    Ok((told.0.evidence, Some(told.1)))
+}
+
+/// What one try said, and whether it says nothing about the letter.
+struct Said {
+    evidence: Evidence,
+    hung_up_while_idle: bool,
+}
+
+async fn say<W: World>(
+    connection: &mut Connection<'_, W>,
+    ready: &Ready<'_>,
+) -> Result<(Said, AttemptRecord), Evidence> {
+    let mut record = record(connection, ready);
+    let session = connection.session().await?;
+    let envelope = Envelope {
+        return_path: ready.signed.return_path(),
+        recipient: &ready.letter.to.mailbox.address,
+    };
+    let outcome = session.send(envelope, ready.signed.message()).await;
+    record.host = Some(session.host().to_owned());
+    record.remote = Some(session.remote());
+    record.tls = session.tls().map(ToOwned::to_owned);
+    record.talk = outcome.talk;
+    Ok((Said { hung_up_while_idle: hung_up_while_idle(&outcome), evidence: outcome.evidence }, record))
+}
+
+/// A host that closed the warm connection between two letters: the letter deserves a fresh one before it counts.
+fn hung_up_while_idle(outcome: &Outcome) -> bool {
+    let at_first_command = matches!(&outcome.evidence, Evidence::Broken(trouble)
+        if trouble.stage == Stage::MailFrom
+            && matches!(trouble.kind, TroubleKind::Closed | TroubleKind::Io));
+    outcome.warm && at_first_command
+}
+
+fn record<W: World>(connection: &Connection<'_, W>, ready: &Ready<'_>) -> AttemptRecord {
+    AttemptRecord {
+        site: connection.site.name.clone(),
+        provider: connection.site.way.provider().name(),
+        host: None,
+        remote: None,
+        source: String::new(),
+        tls: None,
+        prepare: ready.prepare,
+        talk: Duration::ZERO,
+        size_bytes: ready.signed.message().len(),
+    }
+}

@@ -1,0 +1,92 @@
+//! The way to a domain: the hosts that DNS names, or the one the operator has fixed.
+//!
+//! Owns the choice between the two and what differs: port, TLS, login. Promises: a fixed route asks DNS for nothing but
+//! its own host's address. Pure; see `route` for both kinds and `connection` for the walking.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use crate::{
+    mail::Provider,
+    route::{FixedRoute, Plan, Site, TlsPolicy},
+    smtp::{Login, Tls},
+};
+
+/// Where letters of one site go.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// The hosts of the domain's MX records.
+    Mx(Plan),
+    /// A smarthost.
+    Fixed(FixedRoute),
+}
+
+/// How certificates are looked at.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Any certificate: opportunistic TLS beats none (RFC 7435).
+    pub anyone: Arc<ClientConfig>,
+    /// Only certificates that name the host and lead to a public root.
+    pub public_roots: Arc<ClientConfig>,
+}
+
+impl Trust {
+    fn tls(&self, policy: TlsPolicy) -> Tls {
+        match policy {
+            TlsPolicy::Off => Tls::Off,
+            TlsPolicy::Opportunistic => Tls::Opportunistic(Arc::clone(&self.anyone)),
+            TlsPolicy::Required => Tls::Required(Arc::clone(&self.anyone)),
+            TlsPolicy::Verified => Tls::Required(Arc::clone(&self.public_roots)),
+        }
+    }
+}
+
+impl Way {
+    /// The name under which limits count.
+    pub(super) fn site(&self) -> Site {
+        match self {
+            Self::Mx(plan) => plan.site.clone(),
+            Self::Fixed(route) => route.site(),
+        }
+    }
+
+    /// Who runs it.
+    pub(super) fn provider(&self) -> Provider {
+        match self {
+            Self::Mx(plan) => plan.provider,
+            Self::Fixed(route) => route.provider(),
+        }
+    }
+
+    /// Host names in the order of trying.
+    pub(super) fn hosts(&self) -> Vec<&str> {
+        match self {
+            Self::Mx(plan) => plan.hosts.iter().map(|host| host.name.as_str()).collect(),
+            Self::Fixed(route) => vec![&route.host],
+        }
+    }
+
+    /// A port of its own.
+    pub(super) const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Mx(_) => None,
+            Self::Fixed(route) => Some(route.port),
+        }
+    }
+
+    /// TLS on this way; `usual` is the policy towards MX hosts.
+    pub(super) fn tls(&self, trust: &Trust, usual: TlsPolicy) -> Tls {
+        match self {
+            Self::Mx(_) => trust.tls(usual),
+            Self::Fixed(route) => trust.tls(route.tls),
+        }
+    }
+
+    /// The login it wants.
+    pub(super) fn login(&self) -> Option<Login> {
+        let Self::Fixed(FixedRoute { login: Some(login), .. }) = self else { return None };
+        let (user, secret) = (login.user.clone(), login.secret.clone());
+        Some(Login { user, secret, in_clear: login.in_clear })
+    }
+}
