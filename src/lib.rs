@@ -7,5 +7,9 @@
 //! [`mail`] the nouns, [`port`] the traits, then the knowledge, the edges, the engine and the faces.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod compose;
+pub mod dkim;
 pub mod mail;
 pub mod port;
+pub mod templates;
+pub mod token;
