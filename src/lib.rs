@@ -7,6 +7,10 @@
 //! [`mail`] the nouns, [`port`] the traits, then the knowledge, the edges, the engine and the faces.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod compose;
+pub mod dkim;
 pub mod engine;
 pub mod mail;
 pub mod port;
+pub mod templates;
+pub mod token;
