@@ -8,4 +8,7 @@
 //! `ARCHITECTURE.md` is the map.
 
 pub mod mail;
+pub mod net;
 pub mod port;
+pub mod route;
+pub mod smtp;
