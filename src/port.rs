@@ -241,6 +241,17 @@ pub trait Dial: Send + Sync + 'static {
         to: IpAddr,
     ) -> impl Future<Output = Result<Self::Wire, Trouble>> + Send;
 
+    /// Like [`Dial::dial`], at a port of its own: a smarthost's 587. Where ports mean nothing, they are ignored.
+    fn dial_at(
+        &self,
+        from: Option<IpAddr>,
+        to: IpAddr,
+        port: u16,
+    ) -> impl Future<Output = Result<Self::Wire, Trouble>> + Send {
+        let _ = port;
+        self.dial(from, to)
+    }
+
     /// The socket that `dial` would open for that address: the port comes from configuration.
     fn socket(&self, to: IpAddr) -> SocketAddr;
 }
