@@ -1,0 +1,208 @@
+//! What a refusal means: a reply, a trouble on the wire or a dead end in DNS becomes a [`Finding`].
+//!
+//! Owns the classification rules (`rules.toml`: data, each rule with the replies that taught it) and the waiting times
+//! that replies ask for. Promises: every reply gives a finding, whatever its bytes; a 4xx is never permanent; what is
+//! not recognised is never the recipient's fault. Decides nothing: whether a letter bounces and whether its reader is
+//! suppressed is for `policy::judge`. Read [`rules`] next, then `rules.toml`.
+
+pub mod hints;
+pub mod rules;
+pub mod text;
+
+#[cfg(test)]
+mod corpus;
+
+use crate::mail::{Class, Finding, Provider, Reply, Stage, Term, Trouble, TroubleKind, Unroutable};
+
+pub use text::reply_from_line;
+
+/// What a refusal means. Text of that provider is asked first, then text in general, then the enhanced code, then the
+/// basic one: providers disagree about codes far more than about words.
+pub fn classify(reply: &Reply, provider: Provider) -> Finding {
+    let words = text::normalise(reply);
+    let rule = rules::builtin().decide(reply, &words, provider);
+    let (class, name) = rule.map_or((Class::System, "unknown"), |rule| (rule.class, &rule.name));
+    let softened = rule.is_some_and(|rule| rule.softens);
+    let term = if reply.is_permanent() && !softened {
+        Term::Permanent
+    } else {
+        Term::Transient
+    };
+    let retry_after = match term {
+        Term::Transient => hints::in_words(&words.text),
+        Term::Permanent => None,
+    };
+    Finding {
+        class,
+        term,
+        rule: name.to_owned(),
+        retry_after,
+        greylisted: rule.is_some_and(|rule| rule.greylist),
+    }
+}
+
+/// What a broken talk means: never a word about the recipient, and always worth another try.
+pub fn of_trouble(trouble: &Trouble) -> Finding {
+    let class = match trouble.kind {
+        // Somebody is there and does not speak SMTP or TLS as we do.
+        TroubleKind::Tls | TroubleKind::Garbage => Class::System,
+        TroubleKind::Refused | TroubleKind::TimedOut | TroubleKind::Closed | TroubleKind::Io => {
+            match trouble.stage {
+                Stage::Auth => Class::System,
+                _ => Class::Unreachable,
+            }
+        }
+    };
+    plain(class, Term::Transient, trouble_rule(trouble.kind))
+}
+
+/// What a dead end in DNS means (RFC 5321 §5.1, RFC 7505 §3).
+pub fn of_unroutable(unroutable: &Unroutable) -> Finding {
+    match unroutable {
+        Unroutable::NoSuchDomain => plain(Class::BadDomain, Term::Permanent, "dns-no-such-domain"),
+        Unroutable::NoMailHost => plain(Class::BadDomain, Term::Permanent, "dns-no-mail-host"),
+        Unroutable::NullMx => plain(Class::BadDomain, Term::Permanent, "dns-null-mx"),
+        Unroutable::DnsTrouble(_) => plain(Class::Unreachable, Term::Transient, "dns-trouble"),
+    }
+}
+
+const fn trouble_rule(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::Refused => "wire-refused",
+        TroubleKind::TimedOut => "wire-timed-out",
+        TroubleKind::Closed => "wire-closed",
+        TroubleKind::Io => "wire-io",
+        TroubleKind::Tls => "wire-tls",
+        TroubleKind::Garbage => "wire-garbage",
+    }
+}
+
+fn plain(class: Class, term: Term, rule: &str) -> Finding {
+    Finding {
+        class,
+        term,
+        rule: rule.to_owned(),
+        retry_after: None,
+        greylisted: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(line: &str, provider: Provider, expected: &str) {
+        let reply = reply_from_line(Stage::RcptTo, line).expect("a reply line");
+        let found = classify(&reply, provider);
+        let mut told = format!("{} {:?}", found.class.name(), found.term).to_lowercase();
+        if found.greylisted {
+            told += " greylisted";
+        }
+        if let Some(wait) = found.retry_after {
+            told += &format!(" after {}s", wait.as_secs());
+        }
+        assert_eq!(told, expected, "{line} by {}", found.rule);
+    }
+
+    #[test]
+    fn text_beats_the_enhanced_code() {
+        check(
+            "550 5.7.1 No such user!",
+            Provider::Yandex,
+            "bad-mailbox permanent",
+        );
+        check(
+            "550 5.7.1 No such user!",
+            Provider::Other,
+            "bad-mailbox permanent",
+        );
+        check(
+            "550 5.1.1 sender is blacklisted",
+            Provider::Other,
+            "block permanent",
+        );
+        check(
+            "550 5.1.1 <a@example.com> - 192.0.2.1 has sent to too many recipients this hour",
+            Provider::Other,
+            "rate permanent",
+        );
+    }
+
+    #[test]
+    fn the_words_inside_an_address_decide_nothing() {
+        check(
+            "550 <spam.user.unknown@example.com>: go away",
+            Provider::Other,
+            "policy permanent",
+        );
+        check(
+            "450 <mailbox.full@example.com> later",
+            Provider::Other,
+            "system transient",
+        );
+    }
+
+    #[test]
+    fn an_unknown_answer_is_nobodys_mailbox() {
+        check(
+            "550 Kein Anschluss unter dieser Nummer",
+            Provider::Other,
+            "policy permanent",
+        );
+        check("499 ???", Provider::Other, "system transient");
+        check("599 ???", Provider::Other, "system permanent");
+        check(
+            "450 5.1.1 User unknown",
+            Provider::Other,
+            "bad-mailbox transient",
+        );
+    }
+
+    #[test]
+    fn a_waiting_time_is_read_from_a_deferral_only() {
+        check(
+            "451 4.7.1 Greylisted, please try again in 300 seconds",
+            Provider::Other,
+            "rate transient greylisted after 300s",
+        );
+        check(
+            "550 5.7.1 Message rejected as spam, try again in 10 minutes",
+            Provider::Other,
+            "content permanent",
+        );
+    }
+
+    #[test]
+    fn trouble_and_dead_ends_have_classes_too() {
+        let trouble = Trouble::new(Stage::Banner, TroubleKind::TimedOut, "no banner");
+        assert_eq!(of_trouble(&trouble).class, Class::Unreachable);
+        assert_eq!(of_unroutable(&Unroutable::NullMx).class, Class::BadDomain);
+        let dns = of_unroutable(&Unroutable::DnsTrouble("SERVFAIL".into()));
+        assert_eq!((dns.class, dns.term), (Class::Unreachable, Term::Transient));
+    }
+
+    fn any_provider() -> impl Strategy<Value = Provider> {
+        prop::sample::select(Provider::ALL.to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_a_finding_and_a_4xx_is_never_permanent(
+            code in 0_u16..1000, text in ".{0,200}", provider in any_provider()
+        ) {
+            let found = classify(&Reply::new(Stage::RcptTo, code, text), provider);
+            prop_assert!(code >= 500 || found.term == Term::Transient);
+        }
+
+        #[test]
+        fn words_without_meaning_never_prove_a_mailbox_wrong(
+            code in 500_u16..556, text in "[qxzj0-9 ]{0,60}", provider in any_provider()
+        ) {
+            let found = classify(&Reply::new(Stage::RcptTo, code, text), provider);
+            let unproven = [Class::System, Class::Policy, Class::MailboxFull];
+            prop_assert!(unproven.contains(&found.class), "{}", found.rule);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The rulebook: classification rules read from data and asked all at once.
+//!
+//! Owns the meaning of `rules.toml`: which rule decides a reply. Promises: all patterns are matched in one pass over the
+//! text, in time linear in its length; the order is text of the provider, text in general, enhanced code, basic code,
+//! and inside each the order of the file; each rule decides the replies that taught it (a test). Leaves the normal form
+//! of a text to [`super::text`]. Read `rules.toml` next, then [`super::classify`].
+
+use std::{fmt, ops::RangeInclusive, sync::LazyLock};
+
+use regex::{RegexSet, RegexSetBuilder};
+
+use super::text::Words;
+use crate::mail::{Class, EnhancedCode, Provider, Reply, Stage};
+
+mod file;
+
+pub use file::RuleFault;
+
+/// The automaton's cache per thread; a text that needs more is matched slower, never wrongly.
+const DFA_CACHE_BYTES: usize = 16 << 20;
+/// The compiled rules; far above what they need, far below what a runaway repetition would take.
+const COMPILED_BYTES_MAX: usize = 32 << 20;
+
+/// One rule: when it applies and what it says.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name, for `explain`.
+    pub name: String,
+    /// The class it gives.
+    pub class: Class,
+    /// Whether it makes a 5xx worth another try.
+    pub softens: bool,
+    /// Whether this is greylisting.
+    pub greylist: bool,
+    /// Only for these providers; empty is for all.
+    pub providers: Vec<Provider>,
+    /// Only at these stages; empty is at all.
+    pub stages: Vec<Stage>,
+    /// Only with these basic codes; empty is with all.
+    pub codes: Vec<RangeInclusive<u16>>,
+    /// Only with these enhanced codes; empty is with all, with none included.
+    pub enhanced: Vec<EnhancedMask>,
+    /// What the text must match; `None` is a rule about codes alone.
+    pub pattern: Option<String>,
+    /// Real replies that taught it.
+    pub seen: Vec<String>,
+    /// Replies made up after the form of real ones, where none was at hand.
+    pub composed: Vec<String>,
+}
+
+/// A set of enhanced codes: any class when `x`, any detail within a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnhancedMask {
+    class: Option<u8>,
+    subject: Option<u16>,
+    details: RangeInclusive<u16>,
+}
+
+/// All rules, in the order in which they are asked.
+#[derive(Debug)]
+pub struct Rulebook {
+    set: RegexSet,
+    texts: Vec<Rule>,
+    enhanced: Vec<Rule>,
+    basic: Vec<Rule>,
+}
+
+/// The rules that are compiled in.
+pub fn builtin() -> &'static Rulebook {
+    static BUILTIN: LazyLock<Rulebook> = LazyLock::new(|| {
+        #[expect(
+            clippy::expect_used,
+            reason = "the file is compiled in and read by every test"
+        )]
+        Rulebook::parse(include_str!("rules.toml")).expect("rules.toml is a valid rulebook")
+    });
+    &BUILTIN
+}
+
+impl Rulebook {
+    /// Reads a rulebook.
+    pub fn parse(toml: &str) -> Result<Self, RuleFault> {
+        let (mut texts, codes): (Vec<_>, Vec<_>) = file::rules(toml)?
+            .into_iter()
+            .partition(|rule| rule.pattern.is_some());
+        // A stable sort: inside each half the order of the file stays.
+        texts.sort_by_key(|rule| rule.providers.is_empty());
+        let (enhanced, basic) = codes
+            .into_iter()
+            .partition(|rule| !rule.enhanced.is_empty());
+        let set = compile(&texts)?;
+        Ok(Self {
+            set,
+            texts,
+            enhanced,
+            basic,
+        })
+    }
+
+    /// The rule that decides a reply, if any does.
+    pub fn decide(&self, reply: &Reply, words: &Words, provider: Provider) -> Option<&Rule> {
+        let applies = |rule: &&Rule| rule.applies(reply, words.enhanced, provider);
+        let matches = self.set.matches(&words.text);
+        matches
+            .iter()
+            .filter_map(|index| self.texts.get(index))
+            .chain(&self.enhanced)
+            .chain(&self.basic)
+            .find(applies)
+    }
+
+    /// Every rule, in the order in which they are asked.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.texts.iter().chain(&self.enhanced).chain(&self.basic)
+    }
+}
+
+fn compile(texts: &[Rule]) -> Result<RegexSet, RuleFault> {
+    let patterns = texts.iter().filter_map(|rule| rule.pattern.as_deref());
+    RegexSetBuilder::new(patterns.map(for_automaton))
+        .size_limit(COMPILED_BYTES_MAX)
+        .dfa_size_limit(DFA_CACHE_BYTES)
+        .build()
+        .map_err(|fault| RuleFault::new("(all)", fault.to_string()))
+}
+
+/// Unicode word boundaries and digits would force the slow engine; the ASCII ones mean the same in a reply.
+fn for_automaton(pattern: &str) -> String {
+    pattern.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]")
+}
+
+impl Rule {
+    fn applies(&self, reply: &Reply, enhanced: Option<EnhancedCode>, provider: Provider) -> bool {
+        fits(&self.codes, |codes| codes.contains(&reply.code))
+            && fits(&self.providers, |known| *known == provider)
+            && fits(&self.stages, |stage| *stage == reply.stage)
+            && fits(&self.enhanced, |mask| {
+                enhanced.is_some_and(|code| mask.contains(code))
+            })
+    }
+}
+
+/// An empty condition holds always.
+fn fits<T>(conditions: &[T], holds: impl Fn(&T) -> bool) -> bool {
+    conditions.is_empty() || conditions.iter().any(holds)
+}
+
+impl EnhancedMask {
+    /// Whether the code is in the set.
+    pub fn contains(&self, code: EnhancedCode) -> bool {
+        self.class.is_none_or(|class| class == code.class)
+            && self.subject.is_none_or(|subject| subject == code.subject)
+            && self.details.contains(&code.detail)
+    }
+
+    /// Reads `5.1.1`, `x.7.20-26` or `x.3.x`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let (class, subject, details) = (parts.next()?, parts.next()?, parts.next()?);
+        let done = parts.next().is_none();
+        let mask = Self {
+            class: number_or_x(class)?,
+            subject: number_or_x(subject)?,
+            details: match details.split_once('-') {
+                Some((from, to)) => from.parse().ok()?..=to.parse().ok()?,
+                None => number_or_x(details)?.map_or(0..=999, |detail| detail..=detail),
+            },
+        };
+        done.then_some(mask)
+    }
+}
+
+/// `Some(None)` for `x`, `Some(number)` for a number, `None` for anything else.
+#[expect(
+    clippy::option_option,
+    reason = "any number, one number, and no number are three answers"
+)]
+fn number_or_x<T: std::str::FromStr>(text: &str) -> Option<Option<T>> {
+    match text {
+        "x" => Some(None),
+        _ => text.parse().ok().map(Some),
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.class.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::bounce::{classify, reply_from_line};
+
+/// The examples of a rule as replies, with the provider under which they were seen.
+fn lessons(rule: &Rule) -> impl Iterator<Item = (Reply, Provider)> {
+    let provider = rule.providers.first().copied().unwrap_or(Provider::Other);
+    let stage = rule.stages.first().copied().unwrap_or(Stage::RcptTo);
+    rule.seen.iter().chain(&rule.composed).map(move |line| {
+        let reply = reply_from_line(stage, line).unwrap_or_else(|| panic!("{line}: not a reply"));
+        (reply, provider)
+    })
+}
+
+#[test]
+fn every_rule_decides_the_replies_that_taught_it() {
+    let mut wrong = Vec::new();
+    for rule in builtin().rules() {
+        for (reply, provider) in lessons(rule) {
+            let found = classify(&reply, provider);
+            if found.rule != rule.name {
+                wrong.push(format!("{} is taken by {}: {reply}", rule.name, found.rule));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_name_is_used_once() {
+    let names: BTreeSet<_> = builtin().rules().map(|rule| &rule.name).collect();
+    assert_eq!(names.len(), builtin().rules().count());
+}
+
+#[test]
+fn no_two_rules_have_the_same_words() {
+    let mut seen = BTreeSet::new();
+    for rule in builtin().rules() {
+        for (reply, provider) in lessons(rule) {
+            assert!(seen.insert((provider, reply.to_string())), "twice: {reply}");
+        }
+    }
+}
+
+#[test]
+fn patterns_are_written_in_the_normal_form_they_meet() {
+    for rule in builtin().rules() {
+        let pattern = rule.pattern.as_deref().unwrap_or_default();
+        let bare = pattern.replace(r"\S", "").replace(r"\D", "");
+        assert_eq!(bare, bare.to_lowercase(), "{}", rule.name);
+    }
+}
+
+#[test]
+fn case_spacing_and_the_cut_into_lines_change_nothing() {
+    for rule in builtin().rules() {
+        for (reply, provider) in lessons(rule) {
+            let again = |text: String| {
+                let enhanced = reply.enhanced;
+                let other = Reply {
+                    text,
+                    enhanced,
+                    ..reply.clone()
+                };
+                classify(&other, provider).rule
+            };
+            let code = reply
+                .enhanced
+                .map_or(String::new(), |code| format!("{code} "));
+            let joint = format!(" {}-{code}", reply.code);
+            assert_eq!(again(reply.text.to_uppercase()), rule.name, "{reply}");
+            assert_eq!(again(reply.text.replace(' ', " \t ")), rule.name, "{reply}");
+            assert_eq!(
+                again(reply.text.replace(' ', &format!("\n{code}"))),
+                rule.name,
+                "{reply}"
+            );
+            assert_eq!(again(reply.text.replace(' ', &joint)), rule.name, "{reply}");
+        }
+    }
+}
+
+#[test]
+fn only_rules_with_proof_in_the_text_or_code_blame_the_recipient() {
+    for rule in builtin().rules() {
+        let hard = matches!(rule.class, Class::BadMailbox | Class::BadDomain);
+        let proven =
+            rule.pattern.is_some() || !rule.enhanced.is_empty() || rule.name == "basic-556";
+        assert!(!hard || proven, "{} suppresses by a bare code", rule.name);
+    }
+}
+
+fn fault(toml: &str) -> String {
+    Rulebook::parse(toml)
+        .map(|_| ())
+        .expect_err("a fault")
+        .to_string()
+}
+
+#[test]
+fn a_broken_rulebook_names_the_rule() {
+    let rule = |rest: &str| format!("[[rule]]\nname = \"a\"\nclass = \"rate\"\n{rest}\n");
+    assert_eq!(fault(&rule("")), "rule a: has no example");
+    assert_eq!(
+        fault(&rule("seen = [\"450 x\"]\nprovider = [\"aol\"]")),
+        "rule a: aol?"
+    );
+    assert_eq!(
+        fault(&rule("seen = [\"450 x\"]\ncode = [\"4yy\"]")),
+        "rule a: 4yy?"
+    );
+    let hard = fault(&rule("seen = [\"450 x\"]\nterm = \"permanent\""));
+    assert_eq!(hard, "rule a: term permanent? only `transient` can be said");
+    assert!(fault(&rule("seen = [\"450 x\"]\nmatch = '('")).starts_with("rule (all): "));
+}
+
+#[test]
+fn masks_of_enhanced_codes() {
+    let code = |text: &str| EnhancedCode::parse_prefix(text).expect("a code");
+    let mask = EnhancedMask::parse("x.7.20-26").expect("a mask");
+    assert!(mask.contains(code("5.7.20")));
+    assert!(mask.contains(code("4.7.26")));
+    assert!(!mask.contains(code("5.7.27")));
+    assert!(EnhancedMask::parse("5.1").is_none());
+    assert!(EnhancedMask::parse("5.1.1.1").is_none());
+    assert!(
+        EnhancedMask::parse("5.x.x")
+            .expect("a mask")
+            .contains(code("5.4.1"))
+    );
+}
