@@ -13,6 +13,7 @@ pub mod dkim;
 pub mod engine;
 pub mod mail;
 pub mod net;
+pub mod policy;
 pub mod port;
 pub mod route;
 pub mod smtp;

@@ -226,8 +226,8 @@ pub trait Dns: Send + Sync + 'static {
 }
 
 /// A byte stream to a receiver, in clear or under TLS.
-pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for T {}
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Wire for T {}
 
 /// Opens byte streams.
 pub trait Dial: Send + Sync + 'static {

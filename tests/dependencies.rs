@@ -37,7 +37,11 @@ fn every_crate_has_a_licence_that_allows_us_to_ship_it() {
         .filter(|package| !allowed(package["license"].as_str().unwrap_or("none")))
         .map(|package| format!("{}: {}", package["name"], package["license"]))
         .collect();
-    assert!(refused.is_empty(), "licences to look at:\n{}", refused.join("\n"));
+    assert!(
+        refused.is_empty(),
+        "licences to look at:\n{}",
+        refused.join("\n")
+    );
 }
 
 #[test]
@@ -49,7 +53,11 @@ fn the_guests_are_few_and_rarely_twins() {
     let total: usize = versions.values().sum();
     let twice: Vec<_> = versions.iter().filter(|(_, count)| **count > 1).collect();
     assert!(total <= CRATES_MAX, "{total} crates, at most {CRATES_MAX}");
-    assert!(twice.len() <= TWICE_MAX, "{} crates come twice: {twice:?}", twice.len());
+    assert!(
+        twice.len() <= TWICE_MAX,
+        "{} crates come twice: {twice:?}",
+        twice.len()
+    );
 }
 
 #[test]
@@ -57,7 +65,10 @@ fn every_crate_comes_from_the_registry() {
     for package in packages() {
         let source = package["source"].as_str();
         let ours = package["name"] == "postrider";
-        assert!(ours || source.is_some_and(|source| source.starts_with("registry+")), "{package}");
+        assert!(
+            ours || source.is_some_and(|source| source.starts_with("registry+")),
+            "{package}"
+        );
     }
 }
 
@@ -66,7 +77,9 @@ fn allowed(expression: &str) -> bool {
     let expression = expression.replace('/', " OR ");
     expression.split(" OR ").any(|choice| {
         let choice = choice.trim_matches(['(', ')', ' ']);
-        choice.split(" AND ").all(|licence| LICENCES.contains(&licence.trim_matches(['(', ')', ' '])))
+        choice
+            .split(" AND ")
+            .all(|licence| LICENCES.contains(&licence.trim_matches(['(', ')', ' '])))
     })
 }
 
@@ -74,16 +87,30 @@ fn allowed(expression: &str) -> bool {
 fn packages() -> Vec<Value> {
     let target = host();
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &target])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            &target,
+        ])
         .output()
         .expect("cargo runs, since it runs this test");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     metadata["packages"].as_array().unwrap().clone()
 }
 
 fn host() -> String {
-    let output = Command::new("rustc").arg("-vV").output().expect("rustc is at hand");
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .expect("rustc is at hand");
     let text = String::from_utf8(output.stdout).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("host: "));
     line.expect("rustc names its host").to_owned()

@@ -12,8 +12,18 @@ use std::{
 const FLOORS: [&[&str]; 6] = [
     &["mail"],
     &["port"],
-    &["compose", "dkim", "token", "route", "smtp", "bounce", "policy"],
-    &["store", "cluster", "net", "keys", "templates", "config", "metrics"],
+    &[
+        "compose", "dkim", "token", "route", "smtp", "bounce", "policy",
+    ],
+    &[
+        "store",
+        "cluster",
+        "net",
+        "keys",
+        "templates",
+        "config",
+        "metrics",
+    ],
     &["engine", "sim"],
     &["http", "cli", "app", "main"],
 ];
@@ -29,8 +39,14 @@ const BANNED: [(&str, &str); 6] = [
     (concat!("TO", "DO"), "finish it, or open an issue"),
     (concat!("FIX", "ME"), "finish it, or open an issue"),
     (concat!("unimple", "mented!"), "a stub is a defect"),
-    (concat!("#[allow", "("), "use #[expect(lint, reason = \"...\")]"),
-    (concat!("thread::", "sleep"), "wait for a signal, or move the clock"),
+    (
+        concat!("#[allow", "("),
+        "use #[expect(lint, reason = \"...\")]",
+    ),
+    (
+        concat!("thread::", "sleep"),
+        "wait for a signal, or move the clock",
+    ),
     (concat!("process::", "exit"), "return an ExitCode from main"),
 ];
 
@@ -44,11 +60,19 @@ fn every_file_imports_only_from_lower_floors() {
             let neighbour_edge = here == there && here == EDGES;
             let engine_on_edge = file.room == "engine" && there == EDGES;
             if there > here || neighbour_edge || engine_on_edge {
-                faults.push(format!("{} ({}) imports {target}", file.path.display(), file.room));
+                faults.push(format!(
+                    "{} ({}) imports {target}",
+                    file.path.display(),
+                    file.room
+                ));
             }
         }
     }
-    assert!(faults.is_empty(), "against the floors:\n{}", faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "against the floors:\n{}",
+        faults.join("\n")
+    );
 }
 
 #[test]
@@ -87,17 +111,28 @@ fn no_file_is_longer_than_a_chapter() {
             faults.push(format!("{}: {lines} lines", file.path.display()));
         }
     }
-    assert!(faults.is_empty(), "longer than {LINES_MAX} lines:\n{}", faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "longer than {LINES_MAX} lines:\n{}",
+        faults.join("\n")
+    );
 }
 
 #[test]
 fn no_file_holds_what_is_banned() {
     let mut faults = Vec::new();
-    for path in rust_files(Path::new("src")).into_iter().chain(rust_files(Path::new("tests"))) {
+    for path in rust_files(Path::new("src"))
+        .into_iter()
+        .chain(rust_files(Path::new("tests")))
+    {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
             for (word, instead) in BANNED.iter().filter(|(word, _)| line.contains(word)) {
-                faults.push(format!("{}:{}: {word}: {instead}", path.display(), number + 1));
+                faults.push(format!(
+                    "{}:{}: {word}: {instead}",
+                    path.display(),
+                    number + 1
+                ));
             }
         }
     }
@@ -108,7 +143,11 @@ fn no_file_holds_what_is_banned() {
 fn only_the_store_holds_sql() {
     for file in sources() {
         if !matches!(file.room.as_str(), "store") {
-            assert!(!file.text.contains("sqlx::query"), "{} holds SQL", file.path.display());
+            assert!(
+                !file.text.contains("sqlx::query"),
+                "{} holds SQL",
+                file.path.display()
+            );
         }
     }
 }
@@ -117,9 +156,17 @@ fn only_the_store_holds_sql() {
 fn the_ground_floor_knows_three_crates_and_no_world() {
     let allowed = ["std", "uuid", "idna", "time", "super", "crate", "proptest"];
     for file in sources().into_iter().filter(|file| file.room == "mail") {
-        for line in file.text.lines().filter_map(|line| line.trim().strip_prefix("use ")) {
+        for line in file
+            .text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("use "))
+        {
             let first = line.split([':', ';', ' ']).next().unwrap_or_default();
-            assert!(allowed.contains(&first), "{} uses {first}", file.path.display());
+            assert!(
+                allowed.contains(&first),
+                "{} uses {first}",
+                file.path.display()
+            );
         }
     }
 }
@@ -127,7 +174,11 @@ fn the_ground_floor_knows_three_crates_and_no_world() {
 #[test]
 fn every_module_opens_by_saying_what_it_owns() {
     for file in sources() {
-        assert!(file.text.starts_with("//!"), "{} has no head", file.path.display());
+        assert!(
+            file.text.starts_with("//!"),
+            "{} has no head",
+            file.path.display()
+        );
     }
 }
 
@@ -154,7 +205,11 @@ fn floor_of(room: &str) -> usize {
 fn graph() -> BTreeMap<String, BTreeSet<String>> {
     let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources() {
-        let targets = file.imports.iter().filter(|target| **target != file.room).cloned();
+        let targets = file
+            .imports
+            .iter()
+            .filter(|target| **target != file.room)
+            .cloned();
         graph.entry(file.room.clone()).or_default().extend(targets);
     }
     graph
@@ -163,17 +218,34 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
 /// Every source file below `src/` that belongs to a room.
 fn sources() -> Vec<Source> {
     let files = rust_files(Path::new("src"));
-    assert!(!files.is_empty(), "no sources found: run from the package folder");
-    files.into_iter().filter(|path| path != Path::new("src/lib.rs")).map(read).collect()
+    assert!(
+        !files.is_empty(),
+        "no sources found: run from the package folder"
+    );
+    files
+        .into_iter()
+        .filter(|path| path != Path::new("src/lib.rs"))
+        .map(read)
+        .collect()
 }
 
 fn read(path: PathBuf) -> Source {
     let text = fs::read_to_string(&path).unwrap();
     let below = path.strip_prefix("src").unwrap();
-    let room = below.components().next().unwrap().as_os_str().to_string_lossy();
+    let room = below
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy();
     let room = room.trim_end_matches(".rs").to_owned();
     let imports = imports(&text);
-    Source { path, room, text, imports }
+    Source {
+        path,
+        room,
+        text,
+        imports,
+    }
 }
 
 /// The rooms that a text names by `crate::room` or, in the binary, `postrider::room`; nested braces included.
@@ -195,7 +267,9 @@ fn imports(text: &str) -> BTreeSet<String> {
 
 /// `a::B` names a; `{a::B, c::{D, E}}` names a and c.
 fn first_names(rest: &str) -> Vec<String> {
-    let Some(body) = rest.strip_prefix('{') else { return vec![word(rest)] };
+    let Some(body) = rest.strip_prefix('{') else {
+        return vec![word(rest)];
+    };
     let mut depth = 0;
     let mut names = vec![word(body)];
     for (at, c) in body.char_indices() {
@@ -211,7 +285,10 @@ fn first_names(rest: &str) -> Vec<String> {
 }
 
 fn word(text: &str) -> String {
-    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -74,6 +74,10 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
+        if !self.crew.ledger.holds(letter.id()) {
+            // The claim was lost while the letter waited here: it is another node's now.
+            return Turn::Judged;
+        }
         match deliver(self, letter).await {
             Ok((evidence, record)) => {
                 self.crew.judge(letter, evidence, record);

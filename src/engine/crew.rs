@@ -12,11 +12,14 @@ use tracing::error;
 use super::{Limits, Trust, ledger::Ledger};
 use crate::{
     bounce,
-    compose::{Identity, StreamStyle, TemplateSet},
+    compose::{Identity, Style, TemplateSet},
     dkim::Keyring,
-    mail::{Evidence, Provider, Timestamp, Unsendable},
-    policy::{self, Case, StreamPolicy},
-    port::{AttemptRecord, Clock, Dice, LeasedLetter, Settlement, World},
+    mail::{
+        Event, EventKind, Evidence, Finding, Letter, Next, Provider, Signal, State, Timestamp, Unsendable,
+        Verdict,
+    },
+    policy::{Case, HandOff, StreamPolicy, judge},
+    port::{AttemptRecord, Broken, Clock, Dice, LeasedLetter, Settlement, World},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
 };
@@ -27,6 +30,8 @@ pub struct Desk {
     pub limits: Limits,
     /// Policy and looks of each stream, by name.
     pub streams: HashMap<String, Stream>,
+    /// For letters of a stream that is not configured any more.
+    pub stray: StreamPolicy,
     /// Our own domains and tokens.
     pub identity: Identity,
     /// The templates.
@@ -52,7 +57,7 @@ pub struct Stream {
     /// When to retry, when to give up.
     pub policy: StreamPolicy,
     /// Which headers it wears.
-    pub style: StreamStyle,
+    pub style: Style,
 }
 
 /// Shared by every worker of one engine.
@@ -68,7 +73,10 @@ impl<W: World> Crew<W> {
     /// Why this letter must not be handed over, if it must not.
     pub(super) fn turn_away(&self, leased: &LeasedLetter, now: Timestamp) -> Option<Evidence> {
         match &leased.letter {
-            Ok(letter) => policy::handoff(letter, leased.suppressed, now),
+            Ok(letter) => {
+                let (suppressed, valid_until) = (leased.suppressed, letter.valid_until);
+                HandOff { suppressed, cancelled: false, valid_until }.objection(now)
+            }
             Err(broken) => Some(Evidence::Unsendable(broken.fault.clone())),
         }
     }
@@ -91,5 +99,78 @@ impl<W: World> Crew<W> {
         if let Err(fault) = self.verdicts.try_send(settlement) {
             error!(letter.id = %leased.id(), error = %fault, "A verdict found no place; its lease will end");
         }
+    }
+
+    fn settlement(
+        &self,
+        leased: &LeasedLetter,
+        evidence: &Evidence,
+        attempt: Option<AttemptRecord>,
+    ) -> Settlement {
+        let attempts = leased.attempts.saturating_add(u16::from(is_attempt(evidence)));
+        let verdict = match &leased.letter {
+            Ok(letter) => self.verdict(letter, attempts, evidence, attempt.as_ref()),
+            Err(broken) => unreadable(broken, self.world.clock().now()),
+        };
+        let (id, shard, lease) = (leased.id(), leased.shard(), leased.lease);
+        Settlement { id, shard, lease, attempts, verdict, attempt }
+    }
+
+    fn verdict(
+        &self,
+        letter: &Letter,
+        attempts: u16,
+        evidence: &Evidence,
+        attempt: Option<&AttemptRecord>,
+    ) -> Verdict {
+        let case = Case {
+            letter: letter.id,
+            recipient: letter.to.mailbox.address.clone(),
+            enqueued_at: letter.enqueued_at,
+            send_at: letter.send_at,
+            valid_until: letter.valid_until,
+            attempts,
+        };
+        let provider = attempt.and_then(|attempt| Provider::parse(attempt.provider));
+        let finding = finding(evidence, provider.unwrap_or(Provider::Other));
+        let policy = self.stream(letter).map_or(&self.desk.stray, |stream| &stream.policy);
+        let (now, dice) = (self.world.clock().now(), self.world.dice().roll());
+        judge(&case, evidence, finding.as_ref(), policy, now, dice)
+    }
+}
+
+/// What `bounce` reads in the evidence; a success and what we decided ourselves have no class.
+fn finding(evidence: &Evidence, provider: Provider) -> Option<Finding> {
+    match evidence {
+        Evidence::Refused(reply) => Some(bounce::classify(reply, provider)),
+        Evidence::Broken(trouble) | Evidence::LostReply(trouble) => Some(bounce::of_trouble(trouble)),
+        Evidence::Unroutable(why) => Some(bounce::of_unroutable(why)),
+        _ => None,
+    }
+}
+
+/// Whether a receiver was approached; what was found before that is not counted as a try.
+const fn is_attempt(evidence: &Evidence) -> bool {
+    match evidence {
+        Evidence::Accepted(_)
+        | Evidence::Refused(_)
+        | Evidence::Broken(_)
+        | Evidence::LostReply(_)
+        | Evidence::Unroutable(_) => true,
+        Evidence::Unsendable(_)
+        | Evidence::Suppressed(_)
+        | Evidence::Cancelled
+        | Evidence::Stale { .. } => false,
+    }
+}
+
+/// A row that is no letter has no stream and no recipient that the judge could look at; it can only fail.
+fn unreadable(broken: &Broken, now: Timestamp) -> Verdict {
+    let text = Some(broken.fault.to_string());
+    Verdict {
+        next: Next::Finish(State::Failed),
+        event: Event { text, ..Event::bare(now, EventKind::Failed) },
+        suppress: None,
+        signal: Signal::Nothing,
     }
 }

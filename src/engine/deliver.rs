@@ -11,7 +11,7 @@ use super::{connection::Connection, crew::Crew};
 use crate::{
     compose::compose,
     dkim::{self, Signed},
-    mail::{Evidence, Letter, Stage, TroubleKind, Unsendable},
+    mail::{Address, Evidence, Letter, Stage, TroubleKind, Unsendable},
     port::{AttemptRecord, Clock, LeasedLetter, World},
     smtp::{Envelope, Outcome},
 };
@@ -23,6 +23,7 @@ type Told = (Evidence, Option<AttemptRecord>);
 struct Ready<'a> {
     letter: &'a Letter,
     signed: Signed,
+    return_path: Address,
     prepare: Duration,
 }
 
@@ -47,8 +48,16 @@ fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready
     let desk = &crew.desk;
     let stream = crew.stream(letter).map_err(unsendable)?;
     let composed = compose(letter, &stream.style, &desk.identity, &desk.templates, now);
-    let signed = dkim::sign(&desk.keyring, composed.map_err(unsendable)?).map_err(unsendable)?;
-    Ok(Ready { letter, signed, prepare: begun.elapsed() })
+    let composed = composed.map_err(unsendable)?;
+    let signed = dkim::sign(&desk.keyring, &composed, now).map_err(unsendable)?;
+    let return_path = return_path(&signed).map_err(unsendable)?;
+    Ok(Ready { letter, signed, return_path, prepare: begun.elapsed() })
+}
+
+fn return_path(signed: &Signed) -> Result<Address, Unsendable> {
+    let text = signed.return_path();
+    Address::parse(text)
+        .map_err(|fault| Unsendable::new("identity.return_path_domain", format!("{text} {fault}")))
 }
 
 fn unsendable(fault: Unsendable) -> Evidence {
@@ -80,10 +89,10 @@ async fn say<W: World>(
     let mut record = record(connection, ready);
     let session = connection.session().await?;
     let envelope = Envelope {
-        return_path: ready.signed.return_path(),
+        return_path: &ready.return_path,
         recipient: &ready.letter.to.mailbox.address,
     };
-    let outcome = session.send(envelope, ready.signed.message()).await;
+    let outcome = session.send(envelope, ready.signed.bytes()).await;
     record.host = Some(session.host().to_owned());
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
@@ -109,6 +118,6 @@ fn record<W: World>(connection: &Connection<'_, W>, ready: &Ready<'_>) -> Attemp
         tls: None,
         prepare: ready.prepare,
         talk: Duration::ZERO,
-        size_bytes: ready.signed.message().len(),
+        size_bytes: ready.signed.bytes().len(),
     }
 }

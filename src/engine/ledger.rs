@@ -18,16 +18,16 @@ use crate::{
 
 /// How many letters may be in flight.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub(super) struct Room {
     /// In all lanes together.
-    pub total: usize,
+    pub(super) total: usize,
     /// In one lane.
-    pub per_lane: usize,
+    pub(super) per_lane: usize,
 }
 
 /// The letters in flight.
 #[derive(Debug)]
-pub struct Ledger {
+pub(super) struct Ledger {
     room: Room,
     pages: Mutex<Pages>,
     freed: Notify,
@@ -55,12 +55,12 @@ pub(super) struct Held {
 
 impl Ledger {
     /// An empty ledger with that much room.
-    pub fn new(room: Room) -> Self {
+    pub(super) fn new(room: Room) -> Self {
         Self { room, pages: Mutex::default(), freed: Notify::new() }
     }
 
     /// Enters letters just leased until `until`.
-    pub fn enter(&self, letters: &[LeasedLetter], until: Timestamp) {
+    pub(super) fn enter(&self, letters: &[LeasedLetter], until: Timestamp) {
         let mut pages = self.pages();
         for letter in letters {
             let held = Held { lease: letter.lease, shard: letter.shard(), lane: letter.lane, until };
@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     /// Strikes letters out: settled, given back or lost.
-    pub fn leave(&self, ids: impl IntoIterator<Item = LetterId>) {
+    pub(super) fn leave(&self, ids: impl IntoIterator<Item = LetterId>) {
         let mut pages = self.pages();
         for id in ids {
             pages.strike(id);
@@ -80,37 +80,37 @@ impl Ledger {
     }
 
     /// Whether the claim on this letter still stands.
-    pub fn holds(&self, id: LetterId) -> bool {
+    pub(super) fn holds(&self, id: LetterId) -> bool {
         self.pages().held.contains_key(&id)
     }
 
     /// Letters in flight.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.pages().held.len()
     }
 
     /// Whether nothing is in flight.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many more letters may be leased.
-    pub fn free(&self) -> usize {
+    pub(super) fn free(&self) -> usize {
         self.room.total.saturating_sub(self.len())
     }
 
     /// Waits until letters have left since the last wait.
-    pub async fn freed(&self) {
+    pub(super) async fn freed(&self) {
         self.freed.notified().await;
     }
 
     /// Keeps a lane out of the lease until that moment: nobody answers there.
-    pub fn pause(&self, lane: Lane, until: Timestamp) {
+    pub(super) fn pause(&self, lane: Lane, until: Timestamp) {
         self.pages().pauses.insert(lane, until);
     }
 
     /// Free permits of the lanes that hold letters or are paused; all others have `per_lane`.
-    pub fn room(&self, now: Timestamp) -> Vec<(Lane, u32)> {
+    pub(super) fn room(&self, now: Timestamp) -> Vec<(Lane, u32)> {
         let mut pages = self.pages();
         pages.pauses.retain(|_, until| *until > now);
         let busy = pages.lanes.iter().map(|(lane, held)| {
@@ -122,7 +122,7 @@ impl Ledger {
     }
 
     /// Permits of a lane that holds no letter.
-    pub fn per_lane(&self) -> u32 {
+    pub(super) fn per_lane(&self) -> u32 {
         u32::try_from(self.room.per_lane).unwrap_or(u32::MAX)
     }
 

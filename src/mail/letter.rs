@@ -177,6 +177,8 @@ pub struct Letter {
     pub tags: Vec<String>,
     /// When it was enqueued.
     pub enqueued_at: Timestamp,
+    /// Not to leave before this; its age counts from here.
+    pub send_at: Option<Timestamp>,
     /// Not worth sending after this.
     pub valid_until: Option<Timestamp>,
 }
