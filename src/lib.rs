@@ -9,4 +9,5 @@
 
 pub mod bounce;
 pub mod mail;
+pub mod policy;
 pub mod port;
