@@ -1,0 +1,17 @@
+//! What becomes of letters: the one judge, retries, the last look before an attempt, the reach of a suppression.
+//!
+//! Owns every decision about a letter's fate. Promises: pure functions of their arguments, time and dice included, so a
+//! verdict can be explained and repeated; no other room decides whether a letter is retried, finished or its reader
+//! suppressed. Leaves the meaning of replies to `bounce` and the writing down to `store`.
+//! Read [`judge`] first, then [`stream`] and [`retry`].
+
+pub mod handoff;
+pub mod judge;
+pub mod retry;
+pub mod stream;
+pub mod suppress;
+
+pub use handoff::HandOff;
+pub use judge::{Case, judge};
+pub use retry::{Deferral, Retry, next_due};
+pub use stream::{StreamKind, StreamPolicy};
