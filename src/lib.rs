@@ -17,5 +17,6 @@ pub mod policy;
 pub mod port;
 pub mod route;
 pub mod smtp;
+pub mod store;
 pub mod templates;
 pub mod token;

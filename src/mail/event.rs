@@ -25,11 +25,13 @@ pub enum EventKind {
     InDoubt,
     /// A worker's lease ran out; the letter went back to the queue.
     LeaseExpired,
+    /// An outcome that came after its lease was lost: history only, a newer attempt decides.
+    LateOutcome,
 }
 
 impl EventKind {
     /// Every kind, in the order of a letter's life.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Queued,
         Self::Deferred,
         Self::Delivered,
@@ -40,6 +42,7 @@ impl EventKind {
         Self::Failed,
         Self::InDoubt,
         Self::LeaseExpired,
+        Self::LateOutcome,
     ];
 
     /// The word used in SQL, JSON and reports.
@@ -55,6 +58,7 @@ impl EventKind {
             Self::Failed => "failed",
             Self::InDoubt => "in_doubt",
             Self::LeaseExpired => "lease_expired",
+            Self::LateOutcome => "late_outcome",
         }
     }
 

@@ -28,6 +28,25 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage, in the order of the talk.
+    pub const ALL: [Self; 10] = [
+        Self::Connect,
+        Self::Banner,
+        Self::Ehlo,
+        Self::StartTls,
+        Self::Auth,
+        Self::MailFrom,
+        Self::RcptTo,
+        Self::Data,
+        Self::FinalDot,
+        Self::Leave,
+    ];
+
+    /// The stage of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.name() == name)
+    }
+
     /// The word used in SQL, JSON and logs.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,158 @@
+//! PostgreSQL: the only place that speaks SQL.
+//!
+//! Owns every statement, one per function, checked at compile time; `now` is always an argument. Promises: a letter whose
+//! enqueue committed is in exactly one state and gets exactly one terminal event, and a claim that was lost writes over
+//! nothing. Leaves decisions to `policy` and running to `engine`. Read [`lease`] and [`settle`] next; the tables are in
+//! `migrations/0001_tables.sql`.
+
+mod claims;
+mod columns;
+pub mod enqueue;
+pub mod events;
+pub mod keys;
+pub mod lease;
+pub mod letters;
+pub mod partitions;
+pub mod promote;
+pub mod registry;
+pub mod report;
+mod row;
+pub mod settle;
+pub mod suppressions;
+pub mod wake;
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    mail::{LetterId, Shard, Timestamp},
+    port::{LeaseAsk, LeaseId, Leased, Settlement, Store, StoreError},
+};
+
+pub use enqueue::Answer;
+pub use events::{Cursor, FeedEvent, HistoryLine};
+pub use keys::ApiKey;
+pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
+pub use registry::{Registry, Stream};
+pub use report::Tally;
+pub use suppressions::SuppressionFilter;
+pub use wake::suppression_mark;
+
+/// The hot statements are written for index scans and nested loops. A cached plan made while a table was small would scan
+/// it whole when it is large, and planning the lease costs more than running it: so those plans are ruled out.
+const HOT_SETTINGS: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+
+/// Longer than any healthy checkpoint; a database that is away longer is trouble to report, not to wait out.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The store on PostgreSQL. Cheap to clone: clones share the connections.
+#[derive(Clone, Debug)]
+pub struct PgStore {
+    /// Queue statements, with plans held fixed.
+    hot: PgPool,
+    /// Everything that people read, with plans free.
+    calm: PgPool,
+    wake: Arc<wake::Wake>,
+}
+
+impl PgStore {
+    /// Connects with at most `connections` for the queue and a few more for readers and the listener.
+    pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<Self, StoreError> {
+        let options = options.application_name("postrider");
+        let calm = pool(options.clone(), 4).await?;
+        let hot = pool(options.options(HOT_SETTINGS), connections).await?;
+        let wake = Arc::new(wake::Wake::listen(calm.clone()).await?);
+        Ok(Self { hot, calm, wake })
+    }
+
+    /// Brings the schema up to date. Nodes that start together take turns under an advisory lock.
+    pub async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+        let pool = pool(options.clone(), 1).await?;
+        let mut migrator = sqlx::migrate!("./migrations");
+        // The schema may stand in the marketplace's own database, which may keep migrations under the usual name.
+        migrator.dangerous_set_table_name("postrider.migration");
+        migrator.create_schema("postrider");
+        migrator
+            .run(&pool)
+            .await
+            .map_err(|error| trouble("migrating the schema")(error.into()))
+    }
+
+    /// Closes every connection, waiting for statements under way.
+    pub async fn close(&self) {
+        self.wake.stop();
+        self.hot.close().await;
+        self.calm.close().await;
+    }
+
+    /// Whether the database answers: `/readyz` asks.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query!("select 1 as one")
+            .fetch_one(&self.calm)
+            .await
+            .map(|_| ())
+            .map_err(trouble("asking the database whether it is there"))
+    }
+}
+
+async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, StoreError> {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(trouble("connecting to PostgreSQL"))
+}
+
+/// Says what was being done when the database failed.
+fn trouble(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> StoreError {
+    |source| StoreError {
+        doing: doing.into(),
+        source: Box::new(source),
+    }
+}
+
+impl Store for PgStore {
+    async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {
+        lease::lease(&self.hot, ask).await
+    }
+
+    async fn renew(
+        &self,
+        held: Vec<(LeaseId, Shard, LetterId)>,
+        until: Timestamp,
+    ) -> Result<Vec<LetterId>, StoreError> {
+        claims::renew(&self.hot, &held, until).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<LetterId>, StoreError> {
+        settle::settle(&self.hot, settlements).await
+    }
+
+    async fn release(
+        &self,
+        held: Vec<(LeaseId, Shard, LetterId)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        claims::release(&self.hot, &held, now).await
+    }
+
+    async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
+        promote::promote(&self.hot, now, max).await
+    }
+
+    async fn wait_for_work(&self, patience: Duration) {
+        self.wake.wait_for_work(patience).await;
+    }
+}

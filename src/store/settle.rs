@@ -1,0 +1,110 @@
+//! Writing verdicts.
+//!
+//! Owns the settling statement. Promises: a batch is one transaction; a letter leaves the queue, gets its state and its
+//! terminal event together or not at all; a claim that was lost leaves a line of history and nothing else. Leaves the
+//! verdict to `policy`.
+
+use sqlx::PgPool;
+
+use super::{columns::Columns, trouble};
+use crate::{
+    mail::LetterId,
+    port::{Settlement, StoreError},
+};
+
+/// Everything hangs on the queue row whose `lease_id` is ours, found by the primary key: `finished` deletes it, `retried`
+/// puts it back, and only what those two return goes on to `letter`, `event` and `suppression`. Two settlers never hold the
+/// same row; a promoter that holds it has taken the claim away, and then the row no longer matches.
+pub(super) async fn settle(
+    pool: &PgPool,
+    settlements: &[Settlement],
+) -> Result<Vec<LetterId>, StoreError> {
+    let c = Columns::of(settlements);
+    let lost = sqlx::query_scalar!(
+        r#"
+with input as materialized (
+    select * from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::smallint[], $5::text[], $6::timestamptz[],
+        $7::timestamptz[], $8::text[], $9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::text[],
+        $14::text[], $15::text[], $16::timestamptz[],
+        $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::int[], $24::int[], $25::int[],
+        $26::text[], $27::text[], $28::text[], $29::text[], $30::uuid[], $31::timestamptz[], $32::timestamptz[])
+    as i (id, shard, lease, attempts, state, retry_at, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
+        site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes,
+        ban_address, ban_scope, ban_reason, ban_evidence, ban_letter, ban_since, ban_until)
+),
+finished as (
+    delete from postrider.queue q using input i
+    where i.state is not null and q.letter_id = i.id and q.shard = i.shard and q.lease_id = i.lease
+    returning i.*
+),
+retried as (
+    update postrider.queue q set ready = false, lease_id = null, due_at = i.retry_at, attempts = i.attempts
+    from input i
+    where i.state is null and q.letter_id = i.id and q.shard = i.shard and q.lease_id = i.lease
+    returning i.*
+),
+closed as (
+    update postrider.letter l set state = f.state, finished_at = f.at from finished f
+    where l.id = f.id and l.shard = f.shard and l.state = 'open'
+),
+ours as materialized (select * from finished union all select * from retried),
+late as materialized (select * from input i where (i.id, i.lease) not in (select o.id, o.lease from ours o)),
+history as (
+    insert into postrider.event (letter_id, shard, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
+        site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes)
+    select id, shard, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
+        site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes from ours
+    union all
+    select id, shard, at, 'late_outcome', attempt, stage, code, enhanced, kind || coalesce(': ' || text, ''), class, rule,
+        null, site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes from late
+),
+banned as (
+    insert into postrider.suppression as s (shard, address, scope, reason, evidence, letter_id, since, until)
+    select distinct on (ban_address, ban_scope) postrider.shard(ban_address), ban_address, ban_scope, ban_reason,
+        ban_evidence, ban_letter, ban_since, ban_until
+    from ours where ban_address is not null order by ban_address, ban_scope, ban_until desc nulls first
+    on conflict (shard, address, scope) do update
+    set reason = excluded.reason, evidence = excluded.evidence, letter_id = excluded.letter_id, since = excluded.since,
+        until = excluded.until
+    where s.until is not null and (excluded.until is null or excluded.until > s.until)
+)
+select id as "id!" from late
+"#,
+        &c.id,
+        &c.shard,
+        &c.lease,
+        &c.attempts,
+        &c.state as _,
+        &c.retry_at as _,
+        &c.event.at,
+        &c.event.kind as _,
+        &c.event.attempt as _,
+        &c.event.stage as _,
+        &c.event.code as _,
+        &c.event.enhanced as _,
+        &c.event.text as _,
+        &c.event.class as _,
+        &c.event.rule as _,
+        &c.event.due as _,
+        &c.attempt.site as _,
+        &c.attempt.provider as _,
+        &c.attempt.host as _,
+        &c.attempt.remote as _,
+        &c.attempt.source as _,
+        &c.attempt.tls as _,
+        &c.attempt.prepare_us as _,
+        &c.attempt.talk_us as _,
+        &c.attempt.size_bytes as _,
+        &c.ban.address as _,
+        &c.ban.scope as _,
+        &c.ban.reason as _,
+        &c.ban.evidence as _,
+        &c.ban.letter as _,
+        &c.ban.since as _,
+        &c.ban.until as _,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(trouble(format!("settling {} verdicts", settlements.len())))?;
+    Ok(lost.into_iter().map(LetterId).collect())
+}
