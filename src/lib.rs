@@ -7,5 +7,6 @@
 //! [`mail`] the nouns, [`port`] the traits, then the knowledge, the edges, the engine and the faces.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod cluster;
 pub mod mail;
 pub mod port;
