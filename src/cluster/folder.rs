@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::statvfs::statvfs;
+
 use super::{
     account::Account,
     error::{ClusterError, Doing},
@@ -22,6 +24,8 @@ use super::{
 const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// So much of the log explains a failed start.
 const LOG_TAIL_LINES: usize = 12;
+/// A container's usual 64 MiB of shared memory would be full after a few databases.
+const MEMORY_BYTES_MIN: u128 = 2 * 1024 * 1024 * 1024;
 /// How often a stopping server is looked at, and how many times.
 const STOP_POLL: Duration = Duration::from_millis(20);
 const STOP_POLLS: u32 = 3_000;
@@ -172,13 +176,12 @@ impl Home {
     }
 }
 
-/// A new temporary folder that the account can reach.
-pub(super) fn temporary(account: &Account) -> Result<PathBuf, ClusterError> {
-    let roots = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
+/// A new folder in the first of these that the account can reach.
+pub(super) fn temporary(roots: &[PathBuf], account: &Account) -> Result<PathBuf, ClusterError> {
     let root = roots
         .iter()
         .find(|root| root.is_dir() && account.blocked_at(root).is_none())
-        .unwrap_or(&roots[0]);
+        .map_or_else(|| Path::new("/tmp"), PathBuf::as_path);
     let made = tempfile::Builder::new()
         .prefix("postrider-")
         .tempdir_in(root);
@@ -187,6 +190,14 @@ pub(super) fn temporary(account: &Account) -> Result<PathBuf, ClusterError> {
         .keep();
     account.give(&folder)?;
     Ok(folder)
+}
+
+/// The folder of files in memory, when it has room for the databases of a test program.
+pub(super) fn memory() -> Option<PathBuf> {
+    let folder = Path::new("/dev/shm");
+    let room = statvfs(folder).ok()?;
+    let free_bytes = u128::from(room.blocks_available()) * u128::from(room.fragment_size());
+    (free_bytes >= MEMORY_BYTES_MIN).then(|| folder.to_owned())
 }
 
 /// Creates a folder with its parents unless it exists.

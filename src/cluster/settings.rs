@@ -37,19 +37,24 @@ const DURABLE: [(&str, &str); 3] = [
 ];
 
 /// Nobody will read this data after a power cut.
-const THROW_AWAY: [(&str, &str); 3] = [
+const THROW_AWAY: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
+    // A database made for one test is copied through the log; compressing that costs more than the copy.
+    ("wal_compression", "off"),
+    // Its log may lie in memory.
+    ("min_wal_size", "64MB"),
+    ("max_wal_size", "512MB"),
 ];
 
 /// The settings as server arguments; the caller's come last and win.
 pub(super) fn arguments(keep: Keep, socket: &Path, own: &[(String, String)]) -> Vec<String> {
-    let durability = match keep {
-        Keep::Durable => DURABLE,
-        Keep::ThrowAway => THROW_AWAY,
+    let durability: &[_] = match keep {
+        Keep::Durable => &DURABLE,
+        Keep::ThrowAway => &THROW_AWAY,
     };
-    let mut settings: Vec<_> = SETTINGS.iter().chain(&durability).map(pair).collect();
+    let mut settings: Vec<_> = SETTINGS.iter().chain(durability).map(pair).collect();
     settings.push(format!("unix_socket_directories={}", socket.display()));
     settings.extend(own.iter().map(|(name, value)| format!("{name}={value}")));
     settings

@@ -30,7 +30,8 @@ impl SocketFolder {
     pub(super) fn choose(home: &Home) -> Result<Self, ClusterError> {
         let beside = home.folder.join("run");
         if !is_plain(&beside) {
-            let path = folder::temporary(&home.account)?;
+            // A temporary folder of macOS has about 50 bytes, its random name 16.
+            let path = folder::temporary(&[std::env::temp_dir(), "/tmp".into()], &home.account)?;
             return Ok(Self {
                 path,
                 temporary: true,
