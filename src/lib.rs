@@ -8,6 +8,7 @@
 //! `ARCHITECTURE.md` is the map.
 
 pub mod bounce;
+pub mod cluster;
 pub mod compose;
 pub mod dkim;
 pub mod engine;
