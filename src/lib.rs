@@ -9,3 +9,4 @@
 
 pub mod mail;
 pub mod port;
+pub mod sim;
