@@ -17,6 +17,7 @@ pub mod net;
 pub mod policy;
 pub mod port;
 pub mod route;
+pub mod sim;
 pub mod smtp;
 pub mod store;
 pub mod templates;

@@ -1,0 +1,246 @@
+//! One simulated mailbox provider: what it decides about guests, recipients and letters.
+//!
+//! Owns the decisions, from temper, memory and seed. Promises: asks no clock and no network; every refusal is counted
+//! where it is made. Leaves words to `dialect`, the order of commands to `session`.
+
+use std::{
+    collections::HashSet,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    chance::draw,
+    dialect::{Dialect, Refusal, Saying, saying},
+    memory::Memory,
+    plan::{ProviderPlan, Verify},
+    tally::{Envelope, Ledger},
+    temper::{Cut, Mailbox, Temper},
+    verify::Inspector,
+};
+use crate::mail::Stage;
+
+/// A provider while it works.
+pub(super) struct Provider {
+    place: u16,
+    seed: u64,
+    dialect: Dialect,
+    temper: Temper,
+    domains: HashSet<String>,
+    memory: Mutex<Memory>,
+    ledger: Arc<Ledger>,
+    inspector: Arc<Inspector>,
+    verify: Verify,
+    /// Whether addresses in UTF-8 are taken (RFC 6531).
+    pub(super) smtputf8: bool,
+}
+
+impl Provider {
+    /// A provider as planned; `place` is its place in the tally.
+    pub(super) fn new(
+        place: u16,
+        seed: u64,
+        plan: &ProviderPlan,
+        verify: Verify,
+        books: (Arc<Ledger>, Arc<Inspector>),
+    ) -> Self {
+        let domains = plan.sites.iter().flat_map(|site| site.domains.clone());
+        Self {
+            place,
+            // Providers of one small internet decide independently of each other.
+            seed: draw(seed, "provider", &[&plan.name]),
+            dialect: plan.dialect,
+            temper: plan.temper.clone(),
+            domains: domains.collect(),
+            memory: Mutex::default(),
+            ledger: books.0,
+            inspector: books.1,
+            verify,
+            smtputf8: plan.smtputf8,
+        }
+    }
+
+    /// The provider's ways.
+    pub(super) const fn temper(&self) -> &Temper {
+        &self.temper
+    }
+
+    /// Lets a source in, or says why not.
+    pub(super) fn welcome(&self, source: IpAddr) -> Option<Saying> {
+        self.ledger.connected(self.place);
+        if self.memory().connect(source, self.temper.connections_max) {
+            return None;
+        }
+        self.ledger.disconnected(self.place);
+        let saying = self.words(Refusal::TooManyConnections, 0);
+        self.ledger.turned_away(self.place, &saying);
+        Some(saying)
+    }
+
+    /// Sees a source off.
+    pub(super) fn farewell(&self, source: IpAddr) {
+        self.memory().disconnect(source);
+        self.ledger.disconnected(self.place);
+    }
+
+    /// Notes that a connection went on under TLS.
+    pub(super) fn secured(&self) {
+        self.ledger.secured(self.place);
+    }
+
+    /// Takes another letter on a connection that brought `letters` before, or says why not.
+    pub(super) fn sender(&self, letters: u32) -> Option<Saying> {
+        let is_over = letters >= self.temper.letters_per_connection;
+        let saying = is_over.then(|| self.words(Refusal::TooManyLetters, 0))?;
+        self.ledger.turned_away(self.place, &saying);
+        Some(saying)
+    }
+
+    /// Takes a recipient, or says why not.
+    pub(super) fn recipient(
+        &self,
+        source: IpAddr,
+        envelope: &Envelope,
+        now: Instant,
+    ) -> Option<Saying> {
+        self.ledger.attempted(self.place, envelope);
+        let saying = self.recipient_refusal(source, envelope, now)?;
+        self.ledger.refused(self.place, envelope, &saying);
+        Some(saying)
+    }
+
+    fn recipient_refusal(
+        &self,
+        source: IpAddr,
+        envelope: &Envelope,
+        now: Instant,
+    ) -> Option<Saying> {
+        let recipient = envelope.recipient.as_str();
+        let domain = recipient.rsplit('@').next().unwrap_or_default();
+        if !self.domains.contains(&domain.to_ascii_lowercase()) {
+            return Some(self.words(Refusal::Foreign, 0));
+        }
+        if let Some(rate) = &self.temper.rate
+            && !self.memory().take_token(source, rate, now)
+        {
+            let pick = draw(self.seed, "rate", &[&envelope.return_path, recipient]);
+            return Some(self.words(Refusal::RateLimited, pick));
+        }
+        let mailbox = self.mailbox_refusal(recipient);
+        if mailbox.is_some_and(|saying| saying.stage == Stage::RcptTo) {
+            return mailbox;
+        }
+        let delay = self.temper.greylist_delay(self.seed, recipient)?;
+        let source = source.to_string();
+        let words = [source.as_str(), &envelope.return_path, recipient];
+        let triple = draw(self.seed, "triple", &words);
+        let has_waited = self.memory().has_waited(triple, delay, now);
+        (!has_waited).then(|| self.words(Refusal::Greylisted, 0))
+    }
+
+    fn mailbox_refusal(&self, recipient: &str) -> Option<Saying> {
+        let refusal = match self.temper.mailbox(self.seed, recipient) {
+            Mailbox::Good => return None,
+            Mailbox::Unknown => Refusal::UnknownUser,
+            Mailbox::Disabled => Refusal::Disabled,
+            Mailbox::Full => {
+                let key = draw(self.seed, "full", &[recipient]);
+                let is_full = self.memory().is_still_full(key, self.temper.tidy_after);
+                is_full.then_some(Refusal::Full)?
+            }
+        };
+        let pick = draw(self.seed, "wording", &[recipient]);
+        Some(self.words(refusal, pick))
+    }
+
+    /// Whether this letter's line is cut now; at most once per letter.
+    pub(super) fn cut(&self, envelope: &Envelope, is_after_dot: bool) -> Option<Cut> {
+        let (return_path, recipient) = (&envelope.return_path, &envelope.recipient);
+        let place = self.temper.cut(self.seed, return_path, recipient)?;
+        if (place == Cut::MidLetter) == is_after_dot {
+            return None;
+        }
+        let letter = draw(self.seed, "cut", &[return_path, recipient]);
+        let is_first = self.memory().cuts_first_time(letter);
+        is_first.then(|| self.ledger.cut(self.place, place))?;
+        Some(place)
+    }
+
+    /// What is said against a letter after its final dot, if anything.
+    pub(super) fn objection(&self, envelope: &Envelope) -> Option<Saying> {
+        let (return_path, recipient) = (&envelope.return_path, &envelope.recipient);
+        if let Some(saying) = self.mailbox_refusal(recipient)
+            && saying.stage == Stage::FinalDot
+        {
+            return Some(saying);
+        }
+        let is_spam = self.temper.is_spam(self.seed, return_path, recipient);
+        is_spam.then(|| self.words(Refusal::Spam, 0))
+    }
+
+    /// Counts a refusal after the final dot, for every recipient.
+    pub(super) fn refuse(&self, envelopes: &[Envelope], saying: &Saying) {
+        for envelope in envelopes {
+            self.ledger.refused(self.place, envelope, saying);
+        }
+    }
+
+    /// A letter larger than the host takes.
+    pub(super) fn too_big(&self) -> Saying {
+        self.words(Refusal::TooBig, 0)
+    }
+
+    /// Takes a letter; `code` is 0 when its sender will not be told.
+    pub(super) async fn accept(&self, envelopes: &[Envelope], raw: &[u8], code: u16) {
+        let inspection = match self.verify {
+            Verify::None => None,
+            Verify::Sample(one_in) if !is_sampled(self.seed, envelopes, one_in) => None,
+            Verify::All | Verify::Sample(_) => Some(self.inspector.inspect(raw).await),
+        };
+        let id = inspection
+            .as_ref()
+            .map_or_else(|| quick_message_id(raw), |seen| seen.message_id.clone());
+        for envelope in envelopes {
+            self.ledger
+                .accepted(self.place, envelope, id.as_deref(), code);
+        }
+        if let Some(seen) = inspection {
+            self.ledger.inspected(id.as_deref(), seen.findings);
+        }
+    }
+
+    fn words(&self, refusal: Refusal, pick: u64) -> Saying {
+        saying(self.dialect, refusal, pick)
+    }
+
+    /// Memory is never half-changed by a panic: each change is one call.
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_sampled(seed: u64, envelopes: &[Envelope], one_in: u32) -> bool {
+    let words = envelopes
+        .iter()
+        .flat_map(|e| [e.return_path.as_str(), e.recipient.as_str()]);
+    let words: Vec<&str> = words.collect();
+    draw(seed, "sample", &words).is_multiple_of(u64::from(one_in.max(1)))
+}
+
+/// The Message-ID without a whole parse, for letters nobody inspects.
+fn quick_message_id(raw: &[u8]) -> Option<String> {
+    let lines = raw
+        .split(|byte| *byte == b'\n')
+        .take_while(|line| !line.is_empty() && *line != b"\r");
+    let name = b"message-id:";
+    for line in lines {
+        let head = line.get(..name.len());
+        if head.is_some_and(|head| head.eq_ignore_ascii_case(name)) {
+            let value = String::from_utf8_lossy(&line[name.len()..]);
+            return Some(value.trim().trim_matches(['<', '>']).to_owned());
+        }
+    }
+    None
+}
