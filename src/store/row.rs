@@ -64,6 +64,7 @@ fn read(row: LetterColumns) -> Result<Letter, Unsendable> {
         content: content(row.template, row.variables, row.body.as_deref())?,
         tags: row.tags.unwrap_or_default(),
         enqueued_at: Timestamp::from(row.enqueued_at),
+        send_at: None,
         valid_until: row.valid_until.map(Timestamp::from),
     })
 }
