@@ -1,5 +1,7 @@
 //! Enqueue: three doors, one path.
 
+use std::fmt::Write as _;
+
 use postrider::{
     mail::{Content, Scope, State},
     store::Answer,
@@ -173,7 +175,7 @@ async fn every_fault_names_its_field_and_why() {
         .chain(letters[49..].iter().cloned());
     for (given, answer) in names.zip(&answers) {
         let given: String = given.chars().take(90).collect();
-        table.push_str(&format!("{given}\n    {}\n", line(answer)));
+        writeln!(table, "{given}\n    {}", line(answer)).unwrap();
     }
     insta::assert_snapshot!(table);
     assert_eq!(count(&pool, LETTERS).await, 0);
@@ -302,7 +304,7 @@ async fn a_suppressed_recipient_gets_no_letter_in_the_scope() {
     ] {
         for stream in ["marketing", "transactional"] {
             let answers = enqueue(&store, &[letter(to, json!({"stream": stream}))]).await;
-            table.push_str(&format!("{to} {stream}: {}\n", line(&answers[0])));
+            writeln!(table, "{to} {stream}: {}", line(&answers[0])).unwrap();
         }
     }
     insta::assert_snapshot!(table, @r"

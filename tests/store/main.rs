@@ -2,6 +2,11 @@
 //!
 //! Owns one database per test. Read `support` for how a test gets it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing, its helpers too"
+)]
+
 mod address;
 mod enqueue;
 mod feed;

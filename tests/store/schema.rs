@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::support::{self, START, accepted, count, plain};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const DAYS_MADE: &str = "select count(*) from pg_inherits
     where inhparent = 'postrider.event'::regclass and inhrelid <> 'postrider.event_default'::regclass";
 

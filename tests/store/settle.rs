@@ -12,7 +12,7 @@ use crate::support::{
     self, START, accepted, ban, count, delivered, lease, plain, settlement, state, story,
 };
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn every_letter_gets_one_final_state_and_one_terminal_event() {

@@ -104,7 +104,7 @@ pub(crate) fn ask(max: u32, per_lane: u32) -> LeaseAsk {
     LeaseAsk {
         lease: LeaseId(Uuid::now_v7()),
         now: START,
-        until: START.plus(Duration::from_secs(60)),
+        until: START.plus(Duration::from_mins(1)),
         max,
         per_lane,
         room: Vec::new(),
@@ -194,7 +194,7 @@ pub(crate) async fn feed(store: &PgStore, after: Cursor, expected: usize) -> Vec
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), reading)
+    tokio::time::timeout(Duration::from_mins(1), reading)
         .await
         .expect("the feed shows what was committed")
 }
