@@ -8,5 +8,6 @@
 //! `ARCHITECTURE.md` is the map.
 
 pub mod cluster;
+pub mod config;
 pub mod mail;
 pub mod port;
