@@ -9,5 +9,6 @@
 
 pub mod cluster;
 pub mod config;
+pub mod keys;
 pub mod mail;
 pub mod port;
