@@ -33,7 +33,7 @@ section! {
 section! {
     /// The HTTP interface. It speaks no TLS itself: put a reverse proxy in front where the network is not private.
     pub struct Http {
-        /// Address and port to listen on, such as "127.0.0.1:8025" or "[::]:8025".
+        /// Address and port to listen on, such as `127.0.0.1:8025` or `[::]:8025`.
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8025));
         /// Largest body of a request that is read as a whole; streams of letters have no limit, their lines have
         /// `limits.letter_size`.
