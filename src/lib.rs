@@ -9,5 +9,6 @@
 
 pub mod bounce;
 pub mod mail;
+pub mod metrics;
 pub mod policy;
 pub mod port;
