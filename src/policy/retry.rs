@@ -2,7 +2,7 @@
 //!
 //! Owns the schedule. Promises: the next try is after now and never after the give-up age; without jitter and hints the
 //! waits never shrink; a receiver's own "in 10 minutes" is honoured; after finitely many attempts it gives up. Does not
-//! know why an attempt failed: [`super::judge`] does.
+//! know why an attempt failed: [`mod@super::judge`] does.
 
 use std::{fmt, time::Duration};
 
