@@ -77,9 +77,10 @@ async fn a_hundred_pipelined_letters_are_counted_and_found_one_by_one() {
         let word = if number % 10 == 0 { "unknown-" } else { "" };
         let recipient = format!("{word}anna{number}@mail.example");
         let letter = LETTER.replace("<1@", &format!("<{number}@"));
-        talk += &format!(
+        let one = format!(
             "MAIL FROM:<b+{number}@example.com>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n{letter}.\r\n"
         );
+        talk.push_str(&one);
         expected.push((recipient, if word.is_empty() { 250 } else { 550 }));
     }
     client.send(talk.as_bytes()).await;
