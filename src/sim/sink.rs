@@ -203,7 +203,8 @@ impl Shared {
     ) -> io::Result<Next> {
         let mut replies = Vec::new();
         loop {
-            let next = poll_fn(|task| self.drink(task, stream, &mut talk, &mut replies)).await?;
+            let next =
+                poll_fn(|context| self.drink(context, stream, &mut talk, &mut replies)).await?;
             self.reply(stream, &mut replies).await?;
             if next != Next::Read {
                 return Ok(next);
@@ -214,7 +215,7 @@ impl Shared {
     /// Reads once into a buffer that all connections of this thread share; it is free again when this returns.
     fn drink(
         &self,
-        task: &mut Context<'_>,
+        context: &mut Context<'_>,
         stream: &mut (impl AsyncRead + Unpin),
         talk: &mut SinkTalk,
         replies: &mut Vec<u8>,
@@ -224,7 +225,7 @@ impl Shared {
         }
         CUP.with_borrow_mut(|cup| {
             let mut cup = ReadBuf::new(cup);
-            let read = Pin::new(stream).poll_read(task, &mut cup);
+            let read = Pin::new(stream).poll_read(context, &mut cup);
             read.map_ok(|()| self.digest(cup.filled(), talk, replies))
         })
     }

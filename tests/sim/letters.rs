@@ -97,6 +97,7 @@ async fn a_hundred_pipelined_letters_are_counted_and_found_one_by_one() {
     assert_eq!(letters.len(), 100);
     for (number, (recipient, code)) in expected.iter().enumerate() {
         let copies = u16::from(*code == 250);
+        let refusal = (*code == 550).then_some(Refusal::UnknownUser);
         let letter = letters
             .by_envelope(&format!("b+{number}@example.com"), recipient)
             .unwrap();
@@ -104,6 +105,7 @@ async fn a_hundred_pipelined_letters_are_counted_and_found_one_by_one() {
             (letter.last_code, letter.accepted, letter.attempts),
             (*code, copies, 1)
         );
+        assert_eq!(letter.last_refusal, refusal);
         assert_eq!(letters.copies(&format!("{number}@example.com")), copies);
     }
     let tally = internet.stop().await;
