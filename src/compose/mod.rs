@@ -7,6 +7,7 @@
 
 mod blame;
 mod body;
+mod entity;
 mod facts;
 mod field;
 mod headers;
