@@ -17,6 +17,9 @@ mod style;
 mod template;
 mod text;
 
+#[cfg(test)]
+mod laws;
+
 pub use identity::{Domains, Identity, IdentityFault};
 pub use style::{BadListName, List, Style};
 pub use template::{TemplateFault, TemplateFile, TemplateSet};

@@ -13,20 +13,20 @@ use postrider::{
 use uuid::Uuid;
 
 /// The moment at which the whole corpus is sent: 2026-11-23 12:00 UTC.
-pub const NOW: Timestamp = Timestamp::from_seconds(1_795_435_200);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_435_200);
 
 /// One letter with the stream it belongs to.
-pub struct Case {
-    pub name: String,
-    pub letter: Letter,
-    pub style: Style,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) letter: Letter,
+    pub(crate) style: Style,
 }
 
-pub fn domain(name: &str) -> Domain {
+pub(crate) fn domain(name: &str) -> Domain {
     Domain::parse(name).unwrap()
 }
 
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     let key = TokenKey {
         id: 1,
         secret: [7; 32],
@@ -41,7 +41,7 @@ pub fn identity() -> Identity {
     Identity::new(domains, "ryady", Tokens::new(key, vec![])).unwrap()
 }
 
-pub fn template_set() -> TemplateSet {
+pub(crate) fn template_set() -> TemplateSet {
     templates::load(&folder(), None).unwrap()
 }
 
@@ -49,7 +49,7 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")
 }
 
-pub fn styles() -> [Style; 3] {
+pub(crate) fn styles() -> [Style; 3] {
     let list = |stream| List::new(Some("Ряды"), stream, &domain("list.example.com")).unwrap();
     [
         Style::transactional("account"),
@@ -58,14 +58,14 @@ pub fn styles() -> [Style; 3] {
     ]
 }
 
-pub fn mailbox(name: Option<&str>, address: &str) -> Mailbox {
+pub(crate) fn mailbox(name: Option<&str>, address: &str) -> Mailbox {
     Mailbox {
         address: Address::parse(address).unwrap(),
         name: name.map(str::to_owned),
     }
 }
 
-pub fn letter(number: u128, content: Content) -> Letter {
+pub(crate) fn letter(number: u128, content: Content) -> Letter {
     Letter {
         id: LetterId(Uuid::from_u128(
             0x019a_b5c4_0000_7000_8000_0000_0000_0000 + number,
@@ -87,7 +87,12 @@ pub fn letter(number: u128, content: Content) -> Letter {
     }
 }
 
-pub fn texts(subject: &str, text: Option<&str>, html: Option<&str>, parts: Vec<Part>) -> Content {
+pub(crate) fn texts(
+    subject: &str,
+    text: Option<&str>,
+    html: Option<&str>,
+    parts: Vec<Part>,
+) -> Content {
     Content::Texts {
         subject: subject.to_owned(),
         text: text.map(str::to_owned),
@@ -96,7 +101,7 @@ pub fn texts(subject: &str, text: Option<&str>, html: Option<&str>, parts: Vec<P
     }
 }
 
-pub fn part(name: &str, media_type: &str, content_id: Option<&str>, bytes: &[u8]) -> Part {
+pub(crate) fn part(name: &str, media_type: &str, content_id: Option<&str>, bytes: &[u8]) -> Part {
     Part {
         name: name.to_owned(),
         media_type: media_type.to_owned(),
@@ -105,7 +110,7 @@ pub fn part(name: &str, media_type: &str, content_id: Option<&str>, bytes: &[u8]
     }
 }
 
-pub fn template(name: &str) -> Content {
+pub(crate) fn template(name: &str) -> Content {
     Content::Template {
         name: name.to_owned(),
         variables: templates::sample(&folder(), name).unwrap(),
@@ -114,7 +119,7 @@ pub fn template(name: &str) -> Content {
 }
 
 /// Everything, in an order that does not change.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, content) in ready() {
         let [_, _, style] = styles();

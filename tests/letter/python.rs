@@ -10,7 +10,7 @@ use std::{
 const PACKAGES: [&[&str]; 2] = [&["--no-deps", "dkimpy==1.1.8"], &["pynacl==1.5.0"]];
 
 /// The interpreter, with the packages installed; `None` where there is no Python at all.
-pub fn interpreter() -> Option<PathBuf> {
+pub(crate) fn interpreter() -> Option<PathBuf> {
     if can_import(Path::new("python3")) {
         return Some("python3".into());
     }
@@ -55,7 +55,7 @@ fn can_import(python: &Path) -> bool {
     probe.is_ok_and(|output| output.status.success())
 }
 
-pub fn succeed(output: &Output, doing: &str) {
+pub(crate) fn succeed(output: &Output, doing: &str) {
     assert!(
         output.status.success(),
         "{doing}: {}{}",

@@ -10,10 +10,10 @@ use mail_auth::{
 use postrider::dkim::{Keyring, dns_record};
 
 /// TXT records by name, as DNS would give them.
-pub struct Zone(HashMap<Box<str>, Txt>);
+pub(crate) struct Zone(HashMap<Box<str>, Txt>);
 
 impl Zone {
-    pub fn of(ring: &Keyring) -> Self {
+    pub(crate) fn of(ring: &Keyring) -> Self {
         let records = ring.public_keys().map(|key| {
             let record = dns_record(key);
             let key = DomainKey::parse(record.text.as_bytes()).unwrap();
@@ -26,7 +26,7 @@ impl Zone {
     }
 
     /// The result of each signature.
-    pub async fn verify(&self, message: &[u8]) -> Vec<DkimResult> {
+    pub(crate) async fn verify(&self, message: &[u8]) -> Vec<DkimResult> {
         let options = ResolverOpts::default();
         let receiver = MessageAuthenticator::new(ResolverConfig::default(), options).unwrap();
         let parsed = AuthenticatedMessage::parse(message).unwrap();
