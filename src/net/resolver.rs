@@ -33,9 +33,9 @@ use crate::{
 /// Answers in the cache; one takes some hundred octets.
 const CACHE_MAX: u64 = 65_536;
 /// Zones with longer TTLs are asked again after a day all the same.
-const POSITIVE_TTL_MAX: Duration = Duration::from_secs(86_400);
+const POSITIVE_TTL_MAX: Duration = Duration::from_hours(24);
 /// A domain that was just set up should not wait longer than its first letter's first retry or two.
-const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(900);
+const NEGATIVE_TTL_MAX: Duration = Duration::from_mins(15);
 /// Questions in flight to one server; more wait for them.
 const IN_FLIGHT_MAX: usize = 512;
 
