@@ -109,7 +109,7 @@ fn providers() -> Vec<ProviderPlan> {
 
 fn google() -> ProviderPlan {
     let temper = Temper {
-        rate: Some(rate(2_000.0)),
+        rate: Some(rate(500.0)),
         letters_per_connection: 100,
         ..Temper::default()
     };
@@ -127,7 +127,7 @@ fn google() -> ProviderPlan {
 
 fn mailru() -> ProviderPlan {
     let temper = Temper {
-        rate: Some(rate(1_500.0)),
+        rate: Some(rate(600.0)),
         letters_per_connection: 200,
         spam: 0.001,
         ..Temper::default()
@@ -166,7 +166,7 @@ fn rambler() -> ProviderPlan {
 
 fn outlook() -> ProviderPlan {
     let temper = Temper {
-        rate: Some(rate(100.0)),
+        rate: Some(rate(40.0)),
         letters_per_connection: 50,
         ..Temper::default()
     };

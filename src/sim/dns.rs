@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    SimError,
+    error::SimError,
     zone::{Answer, Zone, start_of_authority},
 };
 

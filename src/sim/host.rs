@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    SimError,
+    error::SimError,
     plan::Health,
     provider::Provider,
     session::{Ending, Privacy, Session},

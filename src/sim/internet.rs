@@ -14,8 +14,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    SimError,
     dns::{NameServer, SharedZone},
+    error::SimError,
     host::Host,
     plan::{Breakage, Family, HostPlan, Plan, ProviderPlan, SitePlan},
     provider::Provider,

@@ -101,8 +101,8 @@ mod tests {
 
     const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_greylisted_letter_is_taken_only_after_its_delay() {
+    #[test]
+    fn a_greylisted_letter_is_taken_only_after_its_delay() {
         let delay = Duration::from_secs(2);
         let mut memory = Memory::default();
         let start = Instant::now();
@@ -112,8 +112,8 @@ mod tests {
         assert!(!memory.has_waited(2, delay, start + delay));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_source_is_never_served_faster_than_its_rate_and_burst() {
+    #[test]
+    fn a_source_is_never_served_faster_than_its_rate_and_burst() {
         let rate = Rate {
             per_second: 10.0,
             burst: 5.0,

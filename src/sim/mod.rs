@@ -11,6 +11,7 @@ mod demo;
 mod dialect;
 mod dns;
 mod ending;
+mod error;
 mod host;
 mod internet;
 mod memory;
@@ -28,6 +29,7 @@ mod wire;
 mod zone;
 
 pub use dialect::{Dialect, Refusal, Saying};
+pub use error::SimError;
 pub use internet::SmallInternet;
 pub use plan::{Plan, Verify};
 pub use population::{Population, Resident};
@@ -35,37 +37,3 @@ pub use sink::{Sink, SinkPlan, SinkTally};
 pub use tally::{Envelope, Found, LetterRecord, Letters, ProviderTally, Tally};
 pub use temper::{Cut, Cuts, Greylist, Mailbox, Rate, Shares, Temper};
 pub use verify::Finding;
-
-/// Why a small internet or a sink cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum SimError {
-    /// The system gave us no socket.
-    #[error("{doing}")]
-    Socket {
-        /// What was being done.
-        doing: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Keys, certificates or the verifier could not be made.
-    #[error("preparing certificates and verifiers")]
-    Crypto(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// More hosts than documentation addresses (RFC 5737).
-    #[error("a small internet has at most {max} mail hosts")]
-    TooManyHosts {
-        /// The number of addresses.
-        max: usize,
-    },
-}
-
-impl SimError {
-    fn socket(doing: impl Into<String>, source: std::io::Error) -> Self {
-        let doing = doing.into();
-        Self::Socket { doing, source }
-    }
-
-    fn certificate(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Crypto(error.into())
-    }
-}

@@ -128,9 +128,9 @@ impl Provider {
             let pick = draw(self.seed, "rate", &[&envelope.return_path, recipient]);
             return Some(self.words(Refusal::RateLimited, pick));
         }
-        let mailbox = self.mailbox_refusal(recipient);
-        if mailbox.is_some_and(|saying| saying.stage == Stage::RcptTo) {
-            return mailbox;
+        let unfit = self.mailbox_refusal(recipient, Stage::RcptTo);
+        if unfit.is_some() {
+            return unfit;
         }
         let delay = self.temper.greylist_delay(self.seed, recipient)?;
         let source = source.to_string();
@@ -140,19 +140,22 @@ impl Provider {
         (!has_waited).then(|| self.words(Refusal::Greylisted, 0))
     }
 
-    fn mailbox_refusal(&self, recipient: &str) -> Option<Saying> {
+    /// What is said about the mailbox at this step; the provider's dialect knows at which one it speaks.
+    fn mailbox_refusal(&self, recipient: &str, stage: Stage) -> Option<Saying> {
         let refusal = match self.temper.mailbox(self.seed, recipient) {
             Mailbox::Good => return None,
             Mailbox::Unknown => Refusal::UnknownUser,
             Mailbox::Disabled => Refusal::Disabled,
-            Mailbox::Full => {
-                let key = draw(self.seed, "full", &[recipient]);
-                let is_full = self.memory().is_still_full(key, self.temper.tidy_after);
-                is_full.then_some(Refusal::Full)?
-            }
+            Mailbox::Full => Refusal::Full,
         };
-        let pick = draw(self.seed, "wording", &[recipient]);
-        Some(self.words(refusal, pick))
+        let saying = self.words(refusal, draw(self.seed, "wording", &[recipient]));
+        if saying.stage != stage {
+            return None;
+        }
+        let key = draw(self.seed, "full", &[recipient]);
+        let has_room =
+            refusal == Refusal::Full && !self.memory().is_still_full(key, self.temper.tidy_after);
+        (!has_room).then_some(saying)
     }
 
     /// Whether this letter's line is cut now; at most once per letter.
@@ -171,10 +174,9 @@ impl Provider {
     /// What is said against a letter after its final dot, if anything.
     pub(super) fn objection(&self, envelope: &Envelope) -> Option<Saying> {
         let (return_path, recipient) = (&envelope.return_path, &envelope.recipient);
-        if let Some(saying) = self.mailbox_refusal(recipient)
-            && saying.stage == Stage::FinalDot
-        {
-            return Some(saying);
+        let unfit = self.mailbox_refusal(recipient, Stage::FinalDot);
+        if unfit.is_some() {
+            return unfit;
         }
         let is_spam = self.temper.is_spam(self.seed, return_path, recipient);
         is_spam.then(|| self.words(Refusal::Spam, 0))

@@ -141,9 +141,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             Command::Noop => self.wire.say("250 2.0.0 Ok").await?,
             Command::Vrfy => {
-                self.wire
-                    .say("252 2.5.0 Send some mail, we will see")
-                    .await?
+                let reply = "252 2.5.0 Send some mail, we will see";
+                self.wire.say(reply).await?;
             }
             Command::StartTls if self.privacy == Privacy::Offered => {
                 self.wire.say("220 2.0.0 Ready to start TLS").await?;
@@ -244,13 +243,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let envelopes = std::mem::take(&mut self.envelopes);
         self.forget();
         self.letters += 1;
-        match letter {
-            Some(raw) => self.final_dot(&envelopes, &raw).await,
-            None => {
-                let saying = self.provider.too_big();
-                self.object(&envelopes, &saying).await
-            }
-        }
+        let Some(raw) = letter else {
+            let saying = self.provider.too_big();
+            return self.object(&envelopes, &saying).await;
+        };
+        self.final_dot(&envelopes, &raw).await
     }
 
     async fn final_dot(&mut self, envelopes: &[Envelope], raw: &[u8]) -> Result<(), Gone> {

@@ -24,8 +24,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    SimError,
     chance::{mix, unit},
+    error::SimError,
     sink_talk::{Counts, Fate, Next, SinkTalk},
     tls,
 };

@@ -219,7 +219,7 @@ impl Ledger {
     pub(super) fn refused(&self, provider: u16, envelope: &Envelope, saying: &Saying) {
         self.note(provider, |tally| count_refusal(tally, saying));
         self.remember(provider, envelope, |letter| {
-            letter.last_code = saying.code()
+            letter.last_code = saying.code();
         });
     }
 

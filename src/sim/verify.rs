@@ -21,7 +21,7 @@ use mail_auth::{
 };
 use mail_parser::{Message, MessageParser};
 
-use super::SimError;
+use super::error::SimError;
 
 /// A fault of an accepted letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,8 +73,8 @@ impl Inspector {
     pub(super) fn new() -> Result<Self, SimError> {
         // The key ring answers every question, so this resolver is never asked and has nobody to ask.
         let nobody = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
-        let verifier = MessageAuthenticator::new(nobody, ResolverOpts::default())
-            .map_err(SimError::certificate)?;
+        let verifier =
+            MessageAuthenticator::new(nobody, ResolverOpts::default()).map_err(SimError::crypto)?;
         let keys = KeyRing::default();
         Ok(Self { keys, verifier })
     }
@@ -123,14 +123,14 @@ impl Inspector {
         }
         let question = Parameters::new(&message).with_txt_cache(&self.keys);
         let outputs = self.verifier.verify_dkim(question).await;
-        let mut passed = Vec::new();
+        let mut good = Vec::new();
         for output in &outputs {
             match (output.result(), output.signature()) {
-                (DkimResult::Pass, Some(signature)) => passed.push(signature),
+                (DkimResult::Pass, Some(signature)) => good.push(signature),
                 (result, _) => findings.push((Finding::BadSignature, format!("{result:?}"))),
             }
         }
-        check_coverage(parsed, &passed, findings);
+        check_coverage(parsed, &good, findings);
     }
 }
 
@@ -179,13 +179,13 @@ fn count_header(parsed: &Message<'_>, name: &str) -> usize {
 /// What the signatures that verified say about the sender and protect.
 fn check_coverage(
     parsed: &Message<'_>,
-    passed: &[&Signature],
+    good: &[&Signature],
     findings: &mut Vec<(Finding, String)>,
 ) {
     let from = parsed.from().and_then(|from| from.first());
     let from = from.and_then(|from| from.address()).unwrap_or_default();
     let domain = from.rsplit('@').next().unwrap_or_default();
-    let aligned: Vec<_> = passed
+    let aligned: Vec<_> = good
         .iter()
         .filter(|signature| is_aligned(domain, &signature.d))
         .collect();

@@ -18,7 +18,10 @@ use super::ending::{FINAL_DOT, find_final_dot, undot};
 const LINE_MAX: usize = 4_096;
 
 /// How long a sender may be silent or deaf (RFC 5321 §4.5.3.2.7).
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How long a guest may take to hear a goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Room made before each read.
 const READ_BYTES: usize = 16 * 1_024;
@@ -92,11 +95,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.output.is_empty() {
             return Ok(());
         }
-        let sent = timeout(PATIENCE, async {
-            self.stream.write_all(&self.output).await?;
-            self.stream.flush().await
-        });
-        match sent.await {
+        // A goodbye while stopping gets little time; anything else that is still being sent is given up by a stop.
+        let sent = if self.stop.is_cancelled() {
+            timeout(FAREWELL, send(&mut self.stream, &self.output)).await
+        } else {
+            let sending = timeout(PATIENCE, send(&mut self.stream, &self.output));
+            let done = self.stop.run_until_cancelled(sending).await;
+            done.ok_or(Gone::Closed)?
+        };
+        match sent {
             Ok(Ok(())) => self.output.clear(),
             Ok(Err(_)) => return Err(Gone::Closed),
             Err(_) => return Err(Gone::Idle),
@@ -107,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Says a last reply and ends the connection in order.
     pub(super) async fn close(&mut self, reply: &str) -> Gone {
         if self.say(reply).await.is_ok() && self.flush().await.is_ok() {
-            let _ = timeout(Duration::from_secs(1), self.stream.shutdown()).await;
+            let _ = timeout(FAREWELL, self.stream.shutdown()).await;
         }
         Gone::Closed
     }
@@ -182,6 +189,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 }
 
+async fn send(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
 fn read_line(bytes: &[u8]) -> Line {
     // A line that ends in LF alone is how letters are smuggled past filters (RFC 5321 §2.3.8).
     let text = bytes.strip_suffix(b"\r").map(std::str::from_utf8);
@@ -190,12 +202,6 @@ fn read_line(bytes: &[u8]) -> Line {
             Line::Command(text.to_owned())
         }
         _ => Line::Garbage,
-    }
-}
-
-impl From<io::Error> for Gone {
-    fn from(_: io::Error) -> Self {
-        Self::Closed
     }
 }
 
