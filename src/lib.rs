@@ -7,6 +7,7 @@
 //! [`mail`] the nouns, [`port`] the traits, then the knowledge, the edges, the engine and the faces.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod app;
 pub mod bounce;
 pub mod cluster;
 pub mod compose;
