@@ -279,6 +279,9 @@ pub trait Watch: Send + Sync + 'static {
     }
 }
 
+/// Nobody looks.
+impl Watch for () {}
+
 /// Everything the engine needs of the world, in one type.
 pub trait World: Send + Sync + 'static {
     /// Keeps letters.
