@@ -1,21 +1,24 @@
 //! A receiver that takes everything as fast as it comes, for benches and `postrider sink`.
 //!
-//! Owns sockets, counters, delay and the shares of refusals. Promises: an idle connection in clear holds no buffer;
+//! Owns sockets, counters, delay and the shares of refusals. Promises: an idle connection holds no buffer of ours;
 //! letters are never kept; shares are exact over many letters for one seed. Leaves SMTP to `sink_talk`.
 
 use std::{
     cell::RefCell,
+    future::poll_fn,
     io,
     net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::sleep,
@@ -32,9 +35,6 @@ use super::{
 
 /// One read; large, so that a whole window of pipelined letters costs one system call.
 const READ_BYTES: usize = 128 * 1_024;
-
-/// One read under TLS, where each connection has a buffer of its own: one TLS record.
-const TLS_READ_BYTES: usize = 16 * 1_024;
 
 /// What a sink is like.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,61 +177,57 @@ impl Shared {
     /// A connection that ends badly ends only itself.
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         self.connections.fetch_add(1, Relaxed);
-        let _ = self.talk(stream).await;
+        let _ = self.receive(stream).await;
     }
 
-    async fn talk(&self, mut stream: TcpStream) -> io::Result<()> {
+    async fn receive(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.write_all(b"220 sink.example ESMTP\r\n").await?;
-        let mut talk = SinkTalk::new(self.tls.is_some());
+        let next = self
+            .talk(&mut stream, SinkTalk::new(self.tls.is_some()))
+            .await?;
+        let Some(acceptor) = self.tls.as_ref().filter(|_| next == Next::StartTls) else {
+            return stream.shutdown().await;
+        };
+        let mut stream = acceptor.accept(stream).await?;
+        self.tls_connections.fetch_add(1, Relaxed);
+        self.talk(&mut stream, SinkTalk::new(false)).await?;
+        stream.shutdown().await
+    }
+
+    /// Reads and answers until something else than reading comes next.
+    async fn talk(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        mut talk: SinkTalk,
+    ) -> io::Result<Next> {
         let mut replies = Vec::new();
         loop {
-            stream.readable().await?;
-            let next = match self.drink(&stream, &mut talk, &mut replies) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                other => other?,
-            };
-            self.reply(&mut stream, &mut replies).await?;
-            match (next, &self.tls) {
-                (Next::Read, _) => {}
-                (Next::StartTls, Some(acceptor)) => {
-                    let stream = acceptor.accept(stream).await?;
-                    self.tls_connections.fetch_add(1, Relaxed);
-                    return self.talk_tls(stream).await;
-                }
-                (Next::Close | Next::StartTls, _) => return stream.shutdown().await,
+            let next =
+                poll_fn(|context| self.drink(context, stream, &mut talk, &mut replies)).await?;
+            self.reply(stream, &mut replies).await?;
+            if next != Next::Read {
+                return Ok(next);
             }
         }
     }
 
-    /// Reads once into a buffer that all connections of this thread share.
+    /// Reads once into a buffer that all connections of this thread share; it is free again when this returns.
     fn drink(
         &self,
-        stream: &TcpStream,
+        context: &mut Context<'_>,
+        stream: &mut (impl AsyncRead + Unpin),
         talk: &mut SinkTalk,
         replies: &mut Vec<u8>,
-    ) -> io::Result<Next> {
+    ) -> Poll<io::Result<Next>> {
         thread_local! {
             static CUP: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
         }
         CUP.with_borrow_mut(|cup| {
-            let size = stream.try_read(cup)?;
-            Ok(self.digest(&cup[..size], talk, replies))
+            let mut cup = ReadBuf::new(cup);
+            let read = Pin::new(stream).poll_read(context, &mut cup);
+            read.map_ok(|()| self.digest(cup.filled(), talk, replies))
         })
-    }
-
-    async fn talk_tls(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
-        let mut talk = SinkTalk::new(false);
-        let mut buffer = vec![0; TLS_READ_BYTES];
-        let mut replies = Vec::new();
-        loop {
-            let size = stream.read(&mut buffer).await?;
-            let next = self.digest(&buffer[..size], &mut talk, &mut replies);
-            self.reply(&mut stream, &mut replies).await?;
-            if next != Next::Read {
-                return stream.shutdown().await;
-            }
-        }
     }
 
     fn digest(&self, bytes: &[u8], talk: &mut SinkTalk, replies: &mut Vec<u8>) -> Next {

@@ -81,6 +81,8 @@ pub struct LetterRecord {
     pub attempts: u16,
     /// The last reply's code; 0 when the line was cut instead.
     pub last_code: u16,
+    /// What the last attempt was refused for, if it was.
+    pub last_refusal: Option<Refusal>,
 }
 
 /// Every letter seen, by hashes of its names.
@@ -212,6 +214,7 @@ impl Ledger {
         self.remember(provider, envelope, |letter| {
             letter.attempts = letter.attempts.saturating_add(1);
             letter.last_code = 0;
+            letter.last_refusal = None;
         });
     }
 
@@ -220,6 +223,7 @@ impl Ledger {
         self.note(provider, |tally| count_refusal(tally, saying));
         self.remember(provider, envelope, |letter| {
             letter.last_code = saying.code();
+            letter.last_refusal = Some(saying.refusal);
         });
     }
 

@@ -97,6 +97,7 @@ async fn a_hundred_pipelined_letters_are_counted_and_found_one_by_one() {
     assert_eq!(letters.len(), 100);
     for (number, (recipient, code)) in expected.iter().enumerate() {
         let copies = u16::from(*code == 250);
+        let refusal = (*code == 550).then_some(Refusal::UnknownUser);
         let letter = letters
             .by_envelope(&format!("b+{number}@example.com"), recipient)
             .unwrap();
@@ -104,6 +105,7 @@ async fn a_hundred_pipelined_letters_are_counted_and_found_one_by_one() {
             (letter.last_code, letter.accepted, letter.attempts),
             (*code, copies, 1)
         );
+        assert_eq!(letter.last_refusal, refusal);
         assert_eq!(letters.copies(&format!("{number}@example.com")), copies);
     }
     let tally = internet.stop().await;
@@ -204,4 +206,22 @@ async fn one_click_unsubscribe_counts_only_whole_and_under_the_signature() {
     let half = pair.split_inclusive('\n').nth(1).unwrap();
     let found_half = found(&format!("{half}{LETTER}"), "example.com", same).await;
     assert_eq!(found_half, [Finding::UnsubscribeUnsigned]);
+}
+
+#[tokio::test]
+async fn a_sample_of_letters_is_checked_and_all_are_counted() {
+    let mut plan = one_provider(1, Dialect::Postfix, Temper::generous());
+    plan.verify = Verify::Sample(3);
+    let internet = SmallInternet::start(plan).await.unwrap();
+    let mut client = Client::connect(*internet.reroute().values().next().unwrap()).await;
+    for number in 0..60 {
+        let recipient = format!("anna{number}@mail.example");
+        client.hand_over(SENDER, &recipient, LETTER).await;
+    }
+    assert_eq!(internet.letters().copies("1@example.com"), 60);
+    let tally = internet.stop().await;
+    assert_eq!(tally.accepted(), 60);
+    assert!((8..35).contains(&tally.verified), "{}", tally.verified);
+    let found = &tally.findings[&Finding::Unsigned];
+    assert_eq!((found.count, found.examples.len()), (tally.verified, 3));
 }

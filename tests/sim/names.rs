@@ -20,7 +20,7 @@ fn resolver(dns: SocketAddr) -> TokioResolver {
     let server = NameServerConfig::new(dns.ip(), true, connections.to_vec());
     let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
     let mut options = ResolverOpts::default();
-    options.timeout = Duration::from_millis(200);
+    options.timeout = Duration::from_secs(1);
     options.attempts = 1;
     let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
     builder.with_options(options).build().unwrap()
