@@ -262,14 +262,14 @@ mod tests {
 
     #[test]
     fn a_foreign_secret_under_our_key_number_proves_nothing() {
-        let forger = Tokens::new(
+        let stranger = Tokens::new(
             TokenKey {
                 id: 2,
                 secret: [9; 32],
             },
             vec![],
         );
-        let forged = forger.encode(Kind::ReturnPath, named(7, 3));
+        let forged = stranger.encode(Kind::ReturnPath, named(7, 3));
         assert_eq!(tokens().decode(Kind::ReturnPath, &forged), None);
     }
 

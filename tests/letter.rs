@@ -1,5 +1,11 @@
 //! Letters as strangers see them: every signature verifies, every field reads back, every line is legal.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
 #[path = "letter/corpus.rs"]
 mod corpus;
 #[path = "letter/python.rs"]

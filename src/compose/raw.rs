@@ -140,7 +140,7 @@ pub(super) fn fields(head: &[u8]) -> Result<Vec<Field<'_>>, String> {
             )
         })?;
         fields.push(Field { name, whole });
-        line_number += whole.iter().filter(|b| **b == b'\n').count();
+        line_number += whole.split(|b| *b == b'\n').count() - 1;
         start = end;
     }
     Ok(fields)

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// dkimpy verifies RSA alone and Ed25519 through PyNaCl. Its DNS library is left out: records come from a file.
+/// dkimpy verifies RSA alone and Ed25519 through `PyNaCl`. Its DNS library is left out: records come from a file.
 const PACKAGES: [&[&str]; 2] = [&["--no-deps", "dkimpy==1.1.8"], &["pynacl==1.5.0"]];
 
 /// The interpreter, with the packages installed; `None` where there is no Python at all.
