@@ -19,7 +19,7 @@ use hickory_resolver::{
     net::{DnsError, NetError, NoRecords, runtime::TokioRuntimeProvider},
     proto::{
         op::ResponseCode,
-        rr::{Name, RData, Record, RecordType},
+        rr::{Name, RData, RecordType},
     },
     system_conf::read_system_conf,
 };
@@ -191,18 +191,18 @@ fn host(data: RData) -> Option<(u16, String)> {
     Some((mx.preference, name.trim_end_matches('.').to_owned()))
 }
 
-/// The records of that type that belong to the name or to an alias of it; what else a server adds is its own business.
+/// The records of that type. Where some bear the name that was asked for, others are a server's unasked additions;
+/// where none does, the client followed aliases, and they bear the last alias's name.
 fn records(lookup: &Lookup, name: &Name, kind: RecordType) -> Vec<RData> {
-    let answers = lookup.answers();
-    let is_alias = |record: &Record| {
-        answers
+    let found = || {
+        lookup
+            .answers()
             .iter()
-            .any(|other| matches!(&other.data, RData::CNAME(alias) if alias.0 == record.name))
+            .filter(|record| record.record_type() == kind)
     };
-    answers
-        .iter()
-        .filter(|record| record.record_type() == kind)
-        .filter(|record| record.name == *name || is_alias(record))
+    let is_direct = found().any(|record| record.name == *name);
+    found()
+        .filter(|record| !is_direct || record.name == *name)
         .map(|record| record.data.clone())
         .collect()
 }

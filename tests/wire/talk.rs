@@ -418,7 +418,6 @@ async fn a_large_letter_cut_before_its_dot_surely_did_not_arrive() {
     // 32 MB do not fit into the socket buffers of both ends, so the dot cannot have been written.
     let case = Case {
         message: line.repeat(500_000),
-        timeouts: short(|t| &mut t.block),
         ..Case::default()
     };
     check_with(
@@ -427,7 +426,11 @@ async fn a_large_letter_cut_before_its_dot_surely_did_not_arrive() {
         "broken at final_dot: closed, the session ended",
     )
     .await;
-    let (story, _) = play_with_stuck_reader(&case, &script(&[OPENING, data])).await;
+    let impatient = Case {
+        timeouts: short(|t| &mut t.block),
+        ..case
+    };
+    let (story, _) = play_with_stuck_reader(&impatient, &script(&[OPENING, data])).await;
     assert_eq!(story, "broken at final_dot: timed-out, the session ended");
 }
 
