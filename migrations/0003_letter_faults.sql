@@ -26,7 +26,7 @@ language sql immutable parallel safe as $$ select '^[^\x01-\x1f\x7f-\x9f\u2028\u
 
 create function postrider.mailbox_fault(m jsonb, field text, allowed text[]) returns text
 language sql immutable parallel safe as $$
-    select case jsonb_typeof(m)
+    select case coalesce(jsonb_typeof(m), 'null')
         when 'string' then null
         when 'null' then null
         when 'object' then case
@@ -176,8 +176,8 @@ $$;
 create function postrider.rare_fault(l jsonb) returns text
 language sql stable parallel safe as $$
     select case when l ?| '{reply_to,subject,attachments,send_at,valid_until,priority,tags,idempotency_key}' then coalesce(
-        postrider.mailbox_fault(l->'reply_to', 'reply_to', '{address,name}'),
-        case when postrider.address(postrider.mailbox_address(l->'reply_to')) is null
+        case when l->>'reply_to' is not null then postrider.mailbox_fault(l->'reply_to', 'reply_to', '{address,name}') end,
+        case when l->>'reply_to' is not null and postrider.address(postrider.mailbox_address(l->'reply_to')) is null
             then 'reply_to|' || postrider.why_no_address(postrider.mailbox_address(l->'reply_to')) end,
         postrider.text_fault(l, 'subject', 998, postrider.line_form(), 'has a control character or a line end'),
         case when l->>'attachments' is not null then postrider.attachments_fault(l->'attachments') end,
