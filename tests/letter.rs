@@ -355,3 +355,32 @@ fn the_signature_has_these_tags() {
         field.split("bh=").next().unwrap()
     );
 }
+
+/// `cargo test --release --test letter -- --ignored --nocapture measure`
+#[test]
+#[ignore = "measures speed; run it alone and in release mode"]
+fn measure_composing_and_signing() {
+    let case = Case {
+        name: "measured".to_owned(),
+        letter: corpus::letter(1, corpus::template("new-order")),
+        style: styles()[2].clone(),
+    };
+    let ring = ring().with_second_signature(false);
+    let (templates, identity) = (template_set(), identity());
+    let composed = || compose(&case.letter, &case.style, &identity, &templates, NOW).unwrap();
+    let ready = composed();
+    let rate = |doing: &str, times: u32, work: &dyn Fn()| {
+        let start = tokio::time::Instant::now();
+        (0..times).for_each(|_| work());
+        let each = start.elapsed() / times;
+        println!(
+            "{doing}: {each:?} each for {} octets",
+            ready.message().len()
+        );
+    };
+    rate("compose", 20_000, &|| drop(composed()));
+    rate("sign", 4_000, &|| drop(sign(&ring, &ready, NOW).unwrap()));
+    rate("compose and sign", 4_000, &|| {
+        drop(sign(&ring, &composed(), NOW).unwrap());
+    });
+}
