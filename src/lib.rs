@@ -16,6 +16,7 @@ pub mod dkim;
 pub mod engine;
 pub mod keys;
 pub mod mail;
+pub mod metrics;
 pub mod net;
 pub mod policy;
 pub mod port;
