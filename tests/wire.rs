@@ -3,6 +3,15 @@
 //! Owns a scripted receiver, a name server of some twenty records, and the cases. Promises: nothing here leaves the
 //! loopback interface, and nothing sleeps to wait for a result; silence is met with limits of some tens of milliseconds.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails the test as loudly as the test itself"
+)]
+
+#[path = "wire/dial.rs"]
+mod dial;
+#[path = "wire/letters.rs"]
+mod letters;
 #[path = "wire/names.rs"]
 mod names;
 #[path = "wire/receiver.rs"]
@@ -13,3 +22,7 @@ mod resolve;
 mod speed;
 #[path = "wire/talk.rs"]
 mod talk;
+#[path = "wire/tls.rs"]
+mod tls;
+#[path = "wire/trouble.rs"]
+mod trouble;
