@@ -56,6 +56,7 @@ fn letter(content: Content) -> Letter {
         content,
         tags: vec![],
         enqueued_at: NOW,
+        send_at: None,
         valid_until: None,
     }
 }

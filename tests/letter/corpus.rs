@@ -83,6 +83,7 @@ pub(crate) fn letter(number: u128, content: Content) -> Letter {
         content,
         tags: vec![],
         enqueued_at: NOW,
+        send_at: None,
         valid_until: None,
     }
 }
