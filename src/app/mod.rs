@@ -4,4 +4,6 @@
 //! error. Leaves every craft to its room. Read `demo` for the whole machine on one page.
 
 pub mod demo;
+pub mod desk;
+mod watch;
 pub mod world;

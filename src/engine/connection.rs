@@ -144,6 +144,10 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Evidence> {
+        // Only a fixed route names an address, and it may lie inside this machine.
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
         let why = match self.crew.world.dns().addresses(host).await {
             HostAnswer::Addresses(found) if !found.is_empty() => {
                 let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
@@ -167,12 +171,12 @@ impl<'a, W: World> Connection<'a, W> {
             }
             opened => opened,
         };
-        let encrypted = opened.as_ref().is_ok_and(|session| session.tls().is_some());
+        let encryption = opened.as_ref().ok().and_then(Session::tls);
         let provider = self.site.way.provider().name();
         self.crew
             .world
             .watch()
-            .connected(provider, encrypted, opened.is_ok());
+            .connected(provider, encryption, opened.is_ok());
         opened.map_err(|unopened| unopened.evidence)
     }
 
