@@ -13,6 +13,7 @@ pub mod compose;
 pub mod dkim;
 pub mod engine;
 pub mod mail;
+pub mod metrics;
 pub mod net;
 pub mod policy;
 pub mod port;

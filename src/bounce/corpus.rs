@@ -27,7 +27,7 @@ fn most_replies_of_the_corpus_get_their_class_and_none_suppresses_wrongly() {
         return;
     };
     let (mut right, mut scored, mut wrong_suppressions, mut missed) = (0_u32, 0_u32, 0_u32, 0_u32);
-    let mut misses = String::new();
+    let mut report = String::new();
     for line in text.lines() {
         let row: serde_json::Value = serde_json::from_str(line).expect("a JSON line");
         let line = row["line"].as_str().expect("a reply");
@@ -40,7 +40,7 @@ fn most_replies_of_the_corpus_get_their_class_and_none_suppresses_wrongly() {
             Some(false) if hard => {
                 wrong_suppressions += 1;
                 let _ = writeln!(
-                    misses,
+                    report,
                     "WRONG {} by {}: {line:.120}",
                     found.class.name(),
                     found.rule
@@ -57,7 +57,7 @@ fn most_replies_of_the_corpus_get_their_class_and_none_suppresses_wrongly() {
             right += 1;
         } else {
             let _ = writeln!(
-                misses,
+                report,
                 "{wanted:?} got {} by {}: {line:.140}",
                 found.class.name(),
                 found.rule
@@ -65,9 +65,9 @@ fn most_replies_of_the_corpus_get_their_class_and_none_suppresses_wrongly() {
         }
     }
     eprintln!(
-        "{misses}class {right} of {scored} ({:.1} %), wrong suppressions {wrong_suppressions}, missed {missed}",
+        "{report}class {right} of {scored} ({:.1} %), wrong suppressions {wrong_suppressions}, missed {missed}",
         100.0 * f64::from(right) / f64::from(scored)
     );
-    assert_eq!(wrong_suppressions, 0, "{misses}");
-    assert!(right * 100 >= scored * 92, "{misses}");
+    assert_eq!(wrong_suppressions, 0, "{report}");
+    assert!(right * 100 >= scored * 92, "{report}");
 }

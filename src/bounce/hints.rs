@@ -11,7 +11,7 @@ use regex::Regex;
 /// A shorter wait is no wait: the receiver's clock is coarser than this.
 pub const HINT_MIN: Duration = Duration::from_secs(10);
 /// No receiver may hold a letter for longer than a day by one sentence.
-pub const HINT_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const HINT_MAX: Duration = Duration::from_hours(24);
 
 /// A waiting verb, a few words without digits, a number and its unit; or `hh:mm:ss`, as milter-greylist writes it.
 static HINT: LazyLock<Regex> = LazyLock::new(|| {

@@ -89,6 +89,8 @@ fn plain(class: Class, term: Term, rule: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -101,7 +103,7 @@ mod tests {
             told += " greylisted";
         }
         if let Some(wait) = found.retry_after {
-            told += &format!(" after {}s", wait.as_secs());
+            let _ = write!(told, " after {}s", wait.as_secs());
         }
         assert_eq!(told, expected, "{line} by {}", found.rule);
     }
@@ -142,6 +144,42 @@ mod tests {
             Provider::Other,
             "system transient",
         );
+    }
+
+    #[test]
+    fn what_sounds_like_a_missing_mailbox_and_is_about_us_suppresses_nobody() {
+        for line in [
+            "550 Email blocked by policy",
+            "550 5.7.1 Your email has been blocked",
+            "550 Your IP address has been suspended",
+            "550 5.7.1 Client IP address not found in our records",
+            "550 Sender user account is disabled",
+            "550 Your account is locked",
+            "550 from domain does not exist",
+            "550-Verification failed for <shop@example.com> 550-No Such User Here 550 Sender verify failed",
+            "550 Sender address rejected: User unknown in virtual mailbox table",
+            "550 5.7.1 <mta.example.com>: Helo command rejected: Host not found",
+            "550 Requested action not taken: mailbox unavailable. For explanation visit https://postmaster.mail.example",
+            "550 5.7.1 Recipient rejected by our policy",
+            "550 5.7.1 <a@example.com>: Recipient address rejected: SPF fail",
+            "550 5.7.1 PTR record not found",
+            "550 Absender unbekannt",
+            "550 Домен отправителя не существует",
+            "550 Адрес отправителя заблокирован",
+            "550 5.7.1 Message rejected: user reported spam, mailbox not found is not the reason",
+            "554 5.7.1 user unknown with this reputation",
+        ] {
+            for provider in Provider::ALL {
+                let reply = reply_from_line(Stage::RcptTo, line).expect("a reply line");
+                let found = classify(&reply, provider);
+                let suppresses = [Class::BadMailbox, Class::BadDomain, Class::InactiveMailbox];
+                assert!(
+                    !suppresses.contains(&found.class),
+                    "{line} by {}",
+                    found.rule
+                );
+            }
+        }
     }
 
     #[test]

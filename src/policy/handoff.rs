@@ -38,8 +38,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
     const PAST: Timestamp = Timestamp::from_seconds(1_794_999_999);
 
-    fn check(handoff: HandOff, expected: Option<Evidence>) {
-        assert_eq!(handoff.objection(NOW), expected, "{handoff:?}");
+    fn check(handoff: HandOff, expected: Option<&Evidence>) {
+        assert_eq!(handoff.objection(NOW).as_ref(), expected, "{handoff:?}");
     }
 
     #[test]
@@ -60,16 +60,16 @@ mod tests {
             valid_until: Some(PAST),
             ..HandOff::default()
         };
-        check(stale, Some(Evidence::Stale { valid_until: PAST }));
+        check(stale, Some(&Evidence::Stale { valid_until: PAST }));
         let cancelled = HandOff {
             cancelled: true,
             ..stale
         };
-        check(cancelled, Some(Evidence::Cancelled));
+        check(cancelled, Some(&Evidence::Cancelled));
         let suppressed = HandOff {
             suppressed: Some(Reason::Complaint),
             ..cancelled
         };
-        check(suppressed, Some(Evidence::Suppressed(Reason::Complaint)));
+        check(suppressed, Some(&Evidence::Suppressed(Reason::Complaint)));
     }
 }

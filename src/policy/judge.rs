@@ -3,7 +3,7 @@
 //! Owns the decision, all of it: state, next attempt, history line, suppression, signal to shaping. Promises: final is
 //! final; exactly one event, which fits the state; a 4xx suppresses nobody, nor does any fault but the recipient's own;
 //! the same arguments give the same verdict. Leaves reading replies to `bounce` and the schedule to [`super::retry`].
-//! The whole table of decisions is `judge/snapshots/…table.snap`.
+//! The whole table of decisions is `judge/tests/snapshots/…table.snap`.
 
 mod signal;
 
@@ -120,7 +120,7 @@ impl Bench<'_> {
             rule: None,
             ..self.of_reply(reply)
         };
-        self.finish(State::Delivered, event, None, Signal::Good)
+        finish(State::Delivered, event, None, Signal::Good)
     }
 
     fn refused(&self, reply: &Reply) -> Verdict {
@@ -128,7 +128,7 @@ impl Bench<'_> {
         let event = self.of_reply(reply);
         if is_final(reply, self.finding) {
             let suppress = self.suppression(reply);
-            self.finish(State::Bounced, event, suppress, signal)
+            finish(State::Bounced, event, suppress, signal)
         } else {
             self.again(event, signal)
         }
@@ -141,9 +141,9 @@ impl Bench<'_> {
         let wanted = self.policy.in_doubt == InDoubt::Retry
             && self.case.attempts < self.policy.in_doubt_attempts_max;
         match self.due() {
-            Ok(due) if wanted => self.retry(due, event, signal),
+            Ok(due) if wanted => retry(due, event, signal),
             // Where it is too late for another copy, "expired" would claim that none arrived.
-            _ => self.finish(State::InDoubt, event, None, signal),
+            _ => finish(State::InDoubt, event, None, signal),
         }
     }
 
@@ -156,7 +156,7 @@ impl Bench<'_> {
             }
         };
         let until = Some(self.now.plus(self.policy.domain_fault));
-        self.finish(
+        finish(
             State::Bounced,
             event,
             Some(self.entry(why, until)),
@@ -170,17 +170,17 @@ impl Bench<'_> {
             attempt: None,
             ..self.event(None, why)
         };
-        self.finish(state, event, None, Signal::Nothing)
+        finish(state, event, None, Signal::Nothing)
     }
 
     /// Another attempt, or the end of the letter's time.
     fn again(&self, event: Event, signal: Signal) -> Verdict {
         match self.due() {
-            Ok(due) => self.retry(due, event, signal),
+            Ok(due) => retry(due, event, signal),
             Err(why) => {
                 let last = event.text.as_deref().unwrap_or_default();
                 let text = Some(format!("{why}; the last word was: {last}"));
-                self.finish(State::Expired, Event { text, ..event }, None, signal)
+                finish(State::Expired, Event { text, ..event }, None, signal)
             }
         }
     }
@@ -224,38 +224,6 @@ impl Bench<'_> {
         }
     }
 
-    fn retry(&self, due: Timestamp, event: Event, signal: Signal) -> Verdict {
-        Verdict {
-            next: Next::Retry { due },
-            event: Event {
-                kind: EventKind::Deferred,
-                due: Some(due),
-                ..event
-            },
-            suppress: None,
-            signal,
-        }
-    }
-
-    fn finish(
-        &self,
-        state: State,
-        event: Event,
-        suppress: Option<Suppression>,
-        signal: Signal,
-    ) -> Verdict {
-        debug_assert!(state.is_final());
-        Verdict {
-            next: Next::Finish(state),
-            event: Event {
-                kind: terminal_event(state),
-                ..event
-            },
-            suppress,
-            signal,
-        }
-    }
-
     fn of_reply(&self, reply: &Reply) -> Event {
         Event {
             code: Some(reply.code),
@@ -277,6 +245,32 @@ impl Bench<'_> {
             rule: self.finding.map(|finding| finding.rule.clone()),
             ..Event::bare(self.now, EventKind::Deferred)
         }
+    }
+}
+
+fn retry(due: Timestamp, event: Event, signal: Signal) -> Verdict {
+    Verdict {
+        next: Next::Retry { due },
+        event: Event {
+            kind: EventKind::Deferred,
+            due: Some(due),
+            ..event
+        },
+        suppress: None,
+        signal,
+    }
+}
+
+fn finish(state: State, event: Event, suppress: Option<Suppression>, signal: Signal) -> Verdict {
+    debug_assert!(state.is_final());
+    Verdict {
+        next: Next::Finish(state),
+        event: Event {
+            kind: terminal_event(state),
+            ..event
+        },
+        suppress,
+        signal,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Owns every decision about a letter's fate. Promises: pure functions of their arguments, time and dice included, so a
 //! verdict can be explained and repeated; no other room decides whether a letter is retried, finished or its reader
 //! suppressed. Leaves the meaning of replies to `bounce` and the writing down to `store`.
-//! Read [`judge`] first, then [`stream`] and [`retry`].
+//! Read [`mod@judge`] first, then [`stream`] and [`retry`].
 
 pub mod handoff;
 pub mod judge;

@@ -2,7 +2,7 @@
 //!
 //! Owns the schedule. Promises: the next try is after now and never after the give-up age; without jitter and hints the
 //! waits never shrink; a receiver's own "in 10 minutes" is honoured; after finitely many attempts it gives up. Does not
-//! know why an attempt failed: [`super::judge`] does.
+//! know why an attempt failed: [`mod@super::judge`] does.
 
 use std::{fmt, time::Duration};
 
@@ -83,7 +83,7 @@ impl Retry {
                 .collect(),
             jitter: 0.1,
             give_up_age,
-            greylist: (Duration::from_secs(5 * 60), Duration::from_secs(15 * 60)),
+            greylist: (Duration::from_mins(5), Duration::from_mins(15)),
             wait_min: Duration::from_secs(10),
         }
     }
@@ -171,7 +171,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
     fn rules() -> Retry {
-        Retry::standard(&[60, 300, 900, 3600], Duration::from_secs(36 * 3600))
+        Retry::standard(&[60, 300, 900, 3600], Duration::from_hours(36))
     }
 
     fn check(attempts: u16, age: u64, hint: Option<u64>, greylisted: bool, expected: Option<u64>) {

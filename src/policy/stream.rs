@@ -1,7 +1,7 @@
 //! What a stream may expect of us: how long we try, how often, and what we do when nobody knows.
 //!
 //! Owns the kinds of streams and their default policies. Promises: the defaults are DELIVERABILITY facts with a reason
-//! beside each number. Leaves reading them from a file to `config`, and using them to [`super::judge`].
+//! beside each number. Leaves reading them from a file to `config`, and using them to [`mod@super::judge`].
 
 use std::time::Duration;
 
