@@ -10,8 +10,10 @@
 pub mod bounce;
 pub mod cluster;
 pub mod compose;
+pub mod config;
 pub mod dkim;
 pub mod engine;
+pub mod keys;
 pub mod mail;
 pub mod metrics;
 pub mod net;

@@ -23,7 +23,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::{Pid, Uid, User},
+    unistd::{Pid, Uid, User, getpgid, getpgrp},
 };
 use postrider::cluster::{Cluster, ClusterError, ClusterOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -121,6 +121,11 @@ async fn a_new_cluster_is_durable_speaks_utf8_and_is_reached_through_its_socket_
     }
     let mode = fs::metadata(place.folder()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
+    // The terminal's Ctrl-C goes to our group; the engine drains while the server still works.
+    assert_ne!(
+        getpgid(Some(postmaster(&place.folder()))).unwrap(),
+        getpgrp()
+    );
     cluster.stop().await.unwrap();
     wait_until_all_are_gone(&place.folder());
 }
@@ -438,16 +443,30 @@ async fn the_next_program_waits_for_the_server_of_a_killed_one() {
     );
 }
 
-#[test]
-fn a_program_killed_while_its_server_starts_leaves_none() {
+/// Kills a program as soon as its cluster has got so far, and expects that a second one can go on from there.
+fn check_killed_at(mark: &str) {
     let place = place();
-    let mut child = child(&place.folder(), "wait").spawn().unwrap();
-    while !place.folder().join("data/PG_VERSION").exists() {
+    let mut first = child(&place.folder(), "wait").spawn().unwrap();
+    while !place.folder().join(mark).exists() {
         thread::yield_now();
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    first.kill().unwrap();
+    first.wait().unwrap();
     wait_until_all_are_gone(&place.folder());
+    run_until_ready(&mut child(&place.folder(), "return"))
+        .wait()
+        .unwrap();
+    wait_until_all_are_gone(&place.folder());
+}
+
+#[test]
+fn a_program_killed_while_it_makes_its_cluster_leaves_no_server_and_no_harm() {
+    check_killed_at("data.new/PG_VERSION");
+}
+
+#[test]
+fn a_program_killed_while_its_server_starts_leaves_no_server_and_no_harm() {
+    check_killed_at("data/postmaster.pid");
 }
 
 #[test]

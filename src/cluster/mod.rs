@@ -2,7 +2,7 @@
 //!
 //! Owns the server's binaries, account, folder, socket and life. Promises: durable settings; one program per folder;
 //! works as root and as a plain user; no process outlives the program, however the program ends. Leaves every SQL
-//! statement to `store`. Read [`supervisor`] next for how a server follows its program even into `kill -9`.
+//! statement to `store`. Read `supervisor` next for how a server follows its program even into `kill -9`.
 
 mod account;
 mod binaries;
