@@ -189,7 +189,10 @@ impl Keyring {
 
     fn add(&mut self, key: Key, chosen: &BTreeMap<Domain, String>) {
         let chosen = chosen.get(&key.public.domain);
-        let pair = self.domains.entry(key.public.domain.to_string()).or_default();
+        let pair = self
+            .domains
+            .entry(key.public.domain.to_string())
+            .or_default();
         let slot = match key.public.algorithm {
             Algorithm::Rsa => &mut pair.rsa,
             Algorithm::Ed25519 => &mut pair.ed25519,

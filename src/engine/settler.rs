@@ -33,7 +33,10 @@ pub(super) async fn settle_all<S: Store, M: Watch>(
     while collect(&mut verdicts, &mut batch).await {
         let lost = settle_surely(store, watch, &batch).await;
         if lost > 0 {
-            warn!(count = lost, "Another node had taken {lost} letters before their verdict came");
+            warn!(
+                count = lost,
+                "Another node had taken {lost} letters before their verdict came"
+            );
         }
         ledger.leave(batch.drain(..).map(|settlement| settlement.id));
     }
