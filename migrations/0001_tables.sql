@@ -56,11 +56,13 @@ create table postrider.letter (
     autovacuum_analyze_scale_factor = 0.05
 );
 
--- One row per recipient domain ever seen: the queue's lines.
+-- The queue's lines: one row per recipient domain ever seen. Not unique by constraint: two open transactions that bring the
+-- first letters of one domain would wait for each other. Each makes its own line then, and later letters take the older.
 create table postrider.lane (
     id int generated always as identity primary key,
-    domain text not null unique
+    domain text not null
 );
+create index lane_of_domain on postrider.lane (domain, id);
 
 -- What is still to be done. A lease sets `ready = false`, `lease_id`, and `due_at` to its end; a retry sets `ready = false` and
 -- `due_at` to its time; `promote` brings both back. Every change moves an index entry, so free space in pages buys nothing.

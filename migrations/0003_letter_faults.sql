@@ -26,7 +26,7 @@ language sql immutable parallel safe as $$ select '^[^\x01-\x1f\x7f-\x9f\u2028\u
 
 create function postrider.mailbox_fault(m jsonb, field text, allowed text[]) returns text
 language sql immutable parallel safe as $$
-    select case jsonb_typeof(m)
+    select case coalesce(jsonb_typeof(m), 'null')
         when 'string' then null
         when 'null' then null
         when 'object' then case
@@ -177,7 +177,7 @@ create function postrider.rare_fault(l jsonb) returns text
 language sql stable parallel safe as $$
     select case when l ?| '{reply_to,subject,attachments,send_at,valid_until,priority,tags,idempotency_key}' then coalesce(
         postrider.mailbox_fault(l->'reply_to', 'reply_to', '{address,name}'),
-        case when postrider.address(postrider.mailbox_address(l->'reply_to')) is null
+        case when l->>'reply_to' is not null and postrider.address(postrider.mailbox_address(l->'reply_to')) is null
             then 'reply_to|' || postrider.why_no_address(postrider.mailbox_address(l->'reply_to')) end,
         postrider.text_fault(l, 'subject', 998, postrider.line_form(), 'has a control character or a line end'),
         case when l->>'attachments' is not null then postrider.attachments_fault(l->'attachments') end,
@@ -193,7 +193,8 @@ create function postrider.letter_fault(l jsonb, size_max int) returns text
 language sql stable parallel safe as $$
     select case
         when l is null or jsonb_typeof(l) <> 'object' then '|must be a JSON object'
-        when octet_length(l::text) > size_max then '|is larger than ' || size_max::text || ' octets'
+        -- Writing the text out costs more than all other looks: a datum this small, compressed or not, cannot be too large.
+        when pg_column_size(l) > least(2048, size_max / 8) and octet_length(l::text) > size_max then '|is larger than ' || size_max::text || ' octets'
         when l - '{stream,to,from,reply_to,campaign,template,variables,subject,text,html,raw,attachments,send_at,valid_until,priority,tags,idempotency_key}'::text[] <> '{}'
             then postrider.unknown_field(l, '{stream,to,from,reply_to,campaign,template,variables,subject,text,html,raw,attachments,send_at,valid_until,priority,tags,idempotency_key}')
                 || '|is no field of a letter'

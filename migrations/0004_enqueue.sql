@@ -32,8 +32,8 @@ begin
             n, letter, fault,
             (stamp || lpad(to_hex(n & 4095), 3, '0') || substr(dice, 19, 16) || lpad(to_hex(shard::int), 2, '0'))::uuid,
             shard, address, address_key, split_part(address_key, '@', 2), from_address, send_at, valid_until,
-            coalesce((letter->>'priority')::smallint, (known->('stream:' || (letter->>'stream'))->>'priority')::smallint,
-                case when (known->('stream:' || (letter->>'stream'))->>'transactional')::boolean then 1 else 5 end),
+            case when fault is null then coalesce((letter->>'priority')::smallint,
+                (known->('stream:' || (letter->>'stream'))->>'priority')::smallint, 5) end,
             letter->>'idempotency_key',
             case when letter->>'idempotency_key' is not null then sha256(convert_to(letter::text, 'UTF8')) end,
             body, case when body is not null then sha256(convert_to(body::text, 'UTF8')) end,
@@ -152,17 +152,24 @@ $$;
 -- Writes the accepted ones. Nothing here depends on what a letter says, so what it raises is the server's own trouble.
 create function postrider.write_letters(drafts postrider.draft[], now timestamptz) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    today date := (now at time zone 'UTC')::date;
 begin
-    insert into postrider.body as b (hash, content, last_used_on)
-    select distinct on (d.body_hash) d.body_hash, d.body, (now at time zone 'UTC')::date
-    from unnest(drafts) as d where d.body_hash is not null order by d.body_hash
-    on conflict (hash) do update set last_used_on = excluded.last_used_on where b.last_used_on < excluded.last_used_on;
+    -- First the refresh, which waits for a purge of the same text under way, then the insert, which sees what it left. A text
+    -- used since yesterday is never purged, so many callers share it without a lock.
+    update postrider.body b set last_used_on = today
+    from (select distinct d.body_hash from unnest(drafts) as d where d.body_hash is not null) as used
+    where b.hash = used.body_hash and b.last_used_on < today - 1;
+    insert into postrider.body (hash, content, last_used_on)
+    select distinct on (d.body_hash) d.body_hash, d.body, today
+    from unnest(drafts) as d
+    where d.body_hash is not null and not exists (select from postrider.body b where b.hash = d.body_hash)
+    order by d.body_hash
+    on conflict do nothing;
 
-    -- Only a domain's very first letter writes here; others find the row and take no lock.
     insert into postrider.lane (domain)
     select distinct d.domain from unnest(drafts) as d
-    where not exists (select from postrider.lane l where l.domain = d.domain) order by d.domain
-    on conflict do nothing;
+    where not exists (select from postrider.lane l where l.domain = d.domain);
 
     insert into postrider.letter (id, shard, priority, enqueued_at, valid_until, stream, to_address, from_address, to_name,
         locale, time_zone, from_name, reply_to_address, reply_to_name, campaign, template, variables, body, tags)
@@ -174,7 +181,7 @@ begin
     from unnest(drafts) as d;
 
     insert into postrider.queue (letter_id, due_at, lane, shard, priority, ready)
-    select d.id, coalesce(d.send_at, now), (select l.id from postrider.lane l where l.domain = d.domain),
+    select d.id, coalesce(d.send_at, now), (select l.id from postrider.lane l where l.domain = d.domain order by l.id limit 1),
         d.shard, d.priority, coalesce(d.send_at, now) <= now
     from unnest(drafts) as d;
 

@@ -56,7 +56,7 @@ impl PgStore {
     /// Enqueues letters given as JSON texts, in one transaction; `size_max_bytes` limits each of them.
     ///
     /// Rows are only inserted, so callers do not wait for each other, except two with the same idempotency key and two
-    /// that bring the very first letter of a domain.
+    /// that bring the same shared text for the first time.
     pub async fn enqueue(
         &self,
         letters: &[String],

@@ -177,17 +177,16 @@ impl PgStore {
     /// How long the queue and its `max_lanes` longest lanes are: reads the whole queue, which is narrow.
     pub async fn queue_status(&self, max_lanes: u32) -> Result<QueueStatus, StoreError> {
         let rows = sqlx::query!(
-            r#"select l.domain as "domain!", c.ready as "ready!", c.waiting as "waiting!", c.leased as "leased!",
+            r#"select c.domain as "domain!", c.ready as "ready!", c.waiting as "waiting!", c.leased as "leased!",
                 c.head_due_at, (sum(c.ready) over ())::bigint as "all_ready!",
                 (sum(c.waiting) over ())::bigint as "all_waiting!", (sum(c.leased) over ())::bigint as "all_leased!"
             from (
-                select lane, count(*) filter (where ready) as ready,
+                select l.domain, count(*) filter (where ready) as ready,
                     count(*) filter (where not ready and lease_id is null) as waiting,
                     count(lease_id) as leased, min(due_at) filter (where lease_id is null) as head_due_at
-                from postrider.queue group by lane
+                from postrider.queue q join postrider.lane l on l.id = q.lane group by l.domain
             ) as c
-            join postrider.lane l on l.id = c.lane
-            order by c.ready + c.waiting + c.leased desc, l.domain limit $1"#,
+            order by c.ready + c.waiting + c.leased desc, c.domain limit $1"#,
             i64::from(max_lanes),
         )
         .fetch_all(&self.calm)

@@ -44,7 +44,7 @@ pub use wake::suppression_mark;
 
 /// The hot statements are written for index scans and nested loops. A cached plan made while a table was small would scan
 /// it whole when it is large, and planning the lease costs more than running it: so those plans are ruled out.
-const HOT_SETTINGS: [(&str, &str); 6] = [
+pub const HOT_SETTINGS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),

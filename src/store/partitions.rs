@@ -68,7 +68,8 @@ impl PgStore {
         .map_err(trouble("purging old idempotency keys"))
     }
 
-    /// Deletes shared texts last used before `before` that no letter names any more. Reads all letters: once a day.
+    /// Deletes shared texts last used before `before` that no letter names any more. `before` must lie two days
+    /// back at least: a younger text may be in use by a letter whose transaction is still open. Reads all letters: once a day.
     pub async fn purge_bodies(&self, before: Timestamp) -> Result<u64, StoreError> {
         sqlx::query!(
             r#"delete from postrider.body b where b.last_used_on < ($1::timestamptz at time zone 'UTC')::date

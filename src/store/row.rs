@@ -176,7 +176,7 @@ mod tests {
             "texts s, 1 parts",
         );
         check(None, None, "subject: is missing");
-        check(None, Some("[]"), "subject: is missing");
+        check(None, Some("{}"), "subject: is missing");
         check(
             Some("digest"),
             Some(r#"{"attachments":[{"name":"a","type":"text/plain","content":"?"}]}"#),

@@ -1,0 +1,17 @@
+//! The store's promises against real PostgreSQL.
+//!
+//! Owns one database per test. Read `support` for how a test gets it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing, its helpers too"
+)]
+
+mod address;
+mod enqueue;
+mod feed;
+mod lease;
+mod rights;
+mod schema;
+mod settle;
+mod support;
