@@ -14,6 +14,7 @@ pub mod compose;
 pub mod config;
 pub mod dkim;
 pub mod engine;
+pub mod http;
 pub mod keys;
 pub mod mail;
 pub mod metrics;

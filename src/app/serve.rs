@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     http,
     metrics::Metrics,
-    net::{Resolver, ResolverOptions, Tcp},
+    net::{Resolver, ResolverOptions, SystemClock, Tcp},
 };
 
 /// Runs a node until told to stop.
@@ -70,7 +70,30 @@ async fn run(
     tasks.spawn(engine.run(stop.clone()));
     tasks.spawn(upkeep::retain(database.store.clone(), config.retention.clone(), stop.clone()));
     tasks.spawn(upkeep::sample(database.store.clone(), Arc::clone(&metrics), stop.clone()));
-    let door = http::Door::new(config, database.store.clone(), metrics);
+    let door = door(config, database, metrics, &stop);
     tasks.spawn(http::serve(listener, http::router(door), stop.clone()));
     while tasks.join_next().await.is_some() {}
+}
+
+fn door(
+    config: &Config,
+    database: &Database,
+    metrics: Arc<Metrics>,
+    stop: &CancellationToken,
+) -> http::Door {
+    let stopping = stop.clone();
+    http::Door {
+        store: database.store.clone(),
+        metrics,
+        clock: Arc::new(SystemClock),
+        engine_works: Arc::new(move || !stopping.is_cancelled()),
+        stop: stop.clone(),
+        limits: http::Limits {
+            letter_octets: u32::try_from(config.limits.letter_size.0).unwrap_or(u32::MAX),
+            body_octets: usize::try_from(config.http.body_size.0).unwrap_or(usize::MAX),
+            batch: config.limits.batch as usize,
+            requests: config.http.requests as usize,
+            ..http::Limits::default()
+        },
+    }
 }
