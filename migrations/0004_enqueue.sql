@@ -171,9 +171,9 @@ begin
     select distinct d.domain from unnest(drafts) as d
     where not exists (select from postrider.lane l where l.domain = d.domain);
 
-    insert into postrider.letter (id, shard, priority, enqueued_at, valid_until, stream, to_address, from_address, to_name,
+    insert into postrider.letter (id, shard, priority, enqueued_at, send_at, valid_until, stream, to_address, from_address, to_name,
         locale, time_zone, from_name, reply_to_address, reply_to_name, campaign, template, variables, body, tags)
-    select d.id, d.shard, d.priority, now, d.valid_until, d.letter->>'stream', d.address, d.from_address,
+    select d.id, d.shard, d.priority, now, d.send_at, d.valid_until, d.letter->>'stream', d.address, d.from_address,
         d.letter->'to'->>'name', d.letter->'to'->>'locale', d.letter->'to'->>'time_zone', d.letter->'from'->>'name',
         postrider.address(postrider.mailbox_address(d.letter->'reply_to')), d.letter->'reply_to'->>'name',
         d.letter->>'campaign', d.letter->>'template', nullif(d.letter->'variables', 'null'), d.body_hash,

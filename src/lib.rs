@@ -7,12 +7,14 @@
 //! [`mail`] the nouns, [`port`] the traits, then the knowledge, the edges, the engine and the faces.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod app;
 pub mod bounce;
 pub mod cluster;
 pub mod compose;
 pub mod config;
 pub mod dkim;
 pub mod engine;
+pub mod http;
 pub mod keys;
 pub mod mail;
 pub mod metrics;

@@ -42,9 +42,8 @@ fn deepest(error: &Error) -> &Error {
     deepest
 }
 
-/// The words of the template that failed, without filters: `order.title`.
+/// What was missing: the engine's own words name it between backticks; else the words of the template that failed.
 fn expression(error: &Error) -> Option<&str> {
-    let failing = error.template_source()?.get(error.range()?)?;
-    let name = failing.split('|').next()?.trim();
-    (!name.is_empty()).then_some(name)
+    let named = error.detail().and_then(|detail| detail.split('`').nth(1));
+    named.or_else(|| error.template_source()?.get(error.range()?))
 }

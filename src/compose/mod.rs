@@ -7,6 +7,7 @@
 
 mod blame;
 mod body;
+mod entity;
 mod facts;
 mod field;
 mod headers;
@@ -15,6 +16,9 @@ mod raw;
 mod style;
 mod template;
 mod text;
+
+#[cfg(test)]
+mod laws;
 
 pub use identity::{Domains, Identity, IdentityFault};
 pub use style::{BadListName, List, Style};

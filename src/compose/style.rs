@@ -7,6 +7,10 @@ use std::fmt;
 use crate::mail::Domain;
 
 /// What a stream asks of its headers.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one header that an operator switches on its own"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
     /// The stream's name, as in [`crate::mail::Letter::stream`].

@@ -4,7 +4,7 @@
 //! never an empty space in a letter; rendering ends (fuel); a template reads nothing but its variables and other
 //! templates of the set. Leaves the file system to the `templates` edge.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path};
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
@@ -227,7 +227,10 @@ fn environment() -> Environment<'static> {
     // Faults name the variable only in this mode; it costs nothing until a fault happens.
     environment.set_debug(true);
     environment.set_auto_escape_callback(|name| {
-        if name.ends_with(".html") {
+        if Path::new(name)
+            .extension()
+            .is_some_and(|kind| kind == "html")
+        {
             AutoEscape::Html
         } else {
             AutoEscape::None

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use aws_lc_rs::{
     encoding::AsDer,
+    error::KeyRejected,
     rsa::KeyPair as RsaPair,
     signature::{Ed25519KeyPair, KeyPair as _},
 };
@@ -14,11 +15,6 @@ use mail_auth::common::crypto::{DkimKey, Ed25519Key, RsaKey, Sha256};
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 
 use crate::mail::Domain;
-
-/// Verifiers need not accept shorter keys (RFC 8301 §3.2).
-const RSA_BITS_MIN: usize = 1_024;
-/// Signers should not use shorter keys (RFC 8301 §3.2); Gmail and Yahoo ask for the same.
-const RSA_BITS_GOOD: usize = 2_048;
 
 /// A key as an operator keeps it: `dkim-keys/<domain>/<selector>.pem`.
 #[derive(Clone)]
@@ -54,21 +50,6 @@ impl fmt::Display for KeyFault {
 
 impl std::error::Error for KeyFault {}
 
-/// A key that signs, but should be replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// `domain/selector`.
-    pub key: String,
-    /// What is wrong.
-    pub why: String,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DKIM key {}: {}", self.key, self.why)
-    }
-}
-
 /// The two algorithms that may sign mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -101,7 +82,6 @@ pub(super) struct Key {
 #[derive(Default)]
 pub struct Keyring {
     domains: BTreeMap<String, Pair>,
-    warnings: Vec<Warning>,
     also_ed25519: bool,
 }
 
@@ -122,10 +102,7 @@ impl Keyring {
         let mut faults = Vec::new();
         for file in files {
             match parse(&file) {
-                Ok((key, warning)) => {
-                    ring.warnings.extend(warning);
-                    ring.add(key, chosen);
-                }
+                Ok(key) => ring.add(key, chosen),
                 Err(fault) => faults.push(fault),
             }
         }
@@ -142,11 +119,6 @@ impl Keyring {
     pub fn with_second_signature(mut self, also_ed25519: bool) -> Self {
         self.also_ed25519 = also_ed25519;
         self
-    }
-
-    /// Keys that sign but should be replaced.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
     }
 
     /// The domain that signs for an author: itself, or the closest parent with a key (relaxed alignment,
@@ -189,7 +161,10 @@ impl Keyring {
 
     fn add(&mut self, key: Key, chosen: &BTreeMap<Domain, String>) {
         let chosen = chosen.get(&key.public.domain);
-        let pair = self.domains.entry(key.public.domain.to_string()).or_default();
+        let pair = self
+            .domains
+            .entry(key.public.domain.to_string())
+            .or_default();
         let slot = match key.public.algorithm {
             Algorithm::Rsa => &mut pair.rsa,
             Algorithm::Ed25519 => &mut pair.ed25519,
@@ -215,11 +190,9 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// Reads one key, with a warning where it is weak.
-fn parse(file: &KeyFile) -> Result<(Key, Option<Warning>), KeyFault> {
-    let name = format!("{}/{}", file.domain, file.selector);
+fn parse(file: &KeyFile) -> Result<Key, KeyFault> {
     let fault = |why: String| KeyFault {
-        key: name.clone(),
+        key: format!("{}/{}", file.domain, file.selector),
         why,
     };
     let domain = Domain::parse(&file.domain).map_err(|why| fault(format!("the domain {why}")))?;
@@ -228,61 +201,60 @@ fn parse(file: &KeyFile) -> Result<(Key, Option<Warning>), KeyFault> {
     }
     let der = PrivateKeyDer::from_pem_slice(file.pem.as_bytes())
         .map_err(|error| fault(format!("is no private key in PEM: {error}")))?;
-    let (algorithm, octets, private, bits) = read(&der).map_err(|why| fault(why.to_owned()))?;
-    let warning = (bits < RSA_BITS_GOOD).then(|| Warning {
-        key: name.clone(),
-        why: format!("has {bits} bits; make one of {RSA_BITS_GOOD}"),
-    });
+    let (algorithm, octets, private) = read(&der).map_err(|why| fault(why.to_owned()))?;
     let public = PublicKey {
         domain,
         selector: file.selector.to_ascii_lowercase(),
         algorithm,
         octets,
     };
-    Ok((Key { public, private }, warning))
+    Ok(Key { public, private })
 }
 
-type Parsed = (Algorithm, Vec<u8>, DkimKey, usize);
+type Parsed = (Algorithm, Vec<u8>, DkimKey);
+
+const UNKNOWN: &str = "is neither an RSA nor an Ed25519 key in PKCS#8 or PKCS#1";
+/// Verifiers take 1024 bits (RFC 8301 §3.2), but signers should not use them, Gmail and Yahoo ask for 2048, and the
+/// crypto library refuses to sign with less.
+const TOO_SMALL: &str = "has less than 2048 bits; make a new one with `postrider dkim new` and publish it under a new selector";
 
 fn read(der: &PrivateKeyDer<'_>) -> Result<Parsed, &'static str> {
-    const NEITHER: &str = "is neither an RSA nor an Ed25519 key in PKCS#8 or PKCS#1";
-    let (rsa, ed25519) = match der {
-        PrivateKeyDer::Pkcs1(der) => (RsaPair::from_der(der.secret_pkcs1_der()).ok(), None),
-        PrivateKeyDer::Pkcs8(der) => {
-            let octets = der.secret_pkcs8_der();
-            // OpenSSL writes PKCS#8 version 1 without the public half; both versions are read.
-            let ed25519 = Ed25519KeyPair::from_pkcs8_maybe_unchecked(octets).ok();
-            (RsaPair::from_pkcs8(octets).ok(), ed25519)
+    let octets = match der {
+        PrivateKeyDer::Pkcs1(pkcs1) => {
+            return read_rsa(der, RsaPair::from_der(pkcs1.secret_pkcs1_der()));
         }
-        _ => return Err(NEITHER),
+        PrivateKeyDer::Pkcs8(pkcs8) => pkcs8.secret_pkcs8_der(),
+        _ => return Err(UNKNOWN),
     };
-    match (rsa, ed25519, der) {
-        (Some(pair), _, _) => read_rsa(der, &pair),
-        (None, Some(pair), PrivateKeyDer::Pkcs8(der)) => {
-            let key = Ed25519Key::from_pkcs8_maybe_unchecked_der(der.secret_pkcs8_der())
-                .map_err(|_| NEITHER)?;
-            let octets = pair.public_key().as_ref().to_vec();
-            Ok((Algorithm::Ed25519, octets, key.into(), usize::MAX))
-        }
-        _ => Err(NEITHER),
+    // OpenSSL writes Ed25519 keys without the public half; both forms are read.
+    match Ed25519KeyPair::from_pkcs8_maybe_unchecked(octets) {
+        Ok(pair) => read_ed25519(octets, &pair),
+        Err(_) => read_rsa(der, RsaPair::from_pkcs8(octets)),
     }
 }
 
-fn read_rsa(der: &PrivateKeyDer<'_>, pair: &RsaPair) -> Result<Parsed, &'static str> {
-    let bits = pair.public_modulus_len() * 8;
-    if bits < RSA_BITS_MIN {
-        return Err("has less than 1024 bits, which verifiers reject (RFC 8301)");
-    }
-    let key = RsaKey::<Sha256>::from_key_der(der.clone_key())
-        .map_err(|_| "is an RSA key that cannot sign")?;
+fn read_ed25519(octets: &[u8], pair: &Ed25519KeyPair) -> Result<Parsed, &'static str> {
+    let key = Ed25519Key::from_pkcs8_maybe_unchecked_der(octets).map_err(|_| UNKNOWN)?;
+    // RFC 8463 §4.1: the bare 32 octets.
+    let public = pair.public_key().as_ref().to_vec();
+    Ok((Algorithm::Ed25519, public, key.into()))
+}
+
+fn read_rsa(
+    der: &PrivateKeyDer<'_>,
+    pair: Result<RsaPair, KeyRejected>,
+) -> Result<Parsed, &'static str> {
+    let pair = pair.map_err(|rejected| {
+        if rejected.to_string() == "TooSmall" {
+            TOO_SMALL
+        } else {
+            UNKNOWN
+        }
+    })?;
+    let key = RsaKey::<Sha256>::from_key_der(der.clone_key()).map_err(|_| UNKNOWN)?;
     // RFC 6376 §3.6.1 shows the SubjectPublicKeyInfo form, as every tool publishes it.
-    let octets = pair
-        .public_key()
-        .as_der()
-        .map_err(|_| "has no public half")?
-        .as_ref()
-        .to_vec();
-    Ok((Algorithm::Rsa, octets, key.into(), bits))
+    let public = pair.public_key().as_der().map_err(|_| UNKNOWN)?;
+    Ok((Algorithm::Rsa, public.as_ref().to_vec(), key.into()))
 }
 
 /// One or more DNS labels (RFC 6376 §3.1).

@@ -10,6 +10,9 @@ mod record;
 mod sign;
 
 pub use generate::{GenerateFault, generate_ed25519, generate_rsa_2048};
-pub use keyring::{Algorithm, KeyFault, KeyFile, Keyring, PublicKey, Warning};
+pub use keyring::{Algorithm, KeyFault, KeyFile, Keyring, PublicKey};
 pub use record::{DnsRecord, dns_record};
 pub use sign::{Signed, sign};
+
+#[cfg(test)]
+mod tests;

@@ -131,8 +131,27 @@ fn write_signature(
         .private
         .sign(canonical.as_slice())
         .map_err(|error| Unsendable::new("dkim", format!("signing failed: {error}")))?;
-    signature.write(out, true);
+    write_folded(out, &signature);
     Ok(())
+}
+
+/// Writes the field as `mail-auth` folds it, but for two places. Relaxed canonicalisation takes any fold for the one
+/// space that was signed (RFC 6376 §3.4.2), so neither changes what verifiers hash:
+/// `d=` starts a line of its own, for the line must not pass 78; and no fold stands between the value of `b=` and its
+/// semicolon, because some verifiers, dkimpy among them, remove the value and keep that space.
+fn write_folded(out: &mut Vec<u8>, signature: &Signature) {
+    let mut field = Vec::with_capacity(SIGNATURE_OCTETS);
+    signature.write(&mut field, true);
+    let field = field.strip_suffix(b"\r\n").unwrap_or(&field);
+    let field = field.strip_suffix(b";").unwrap_or(field).trim_ascii_end();
+    let domain = field.windows(4).position(|tag| tag == b"; d=");
+    let (head, tail) = field.split_at(domain.map_or(0, |at| at + 1));
+    out.extend_from_slice(head);
+    if !head.is_empty() {
+        out.extend_from_slice(b"\r\n\t");
+    }
+    out.extend_from_slice(tail.trim_ascii_start());
+    out.extend_from_slice(b";\r\n");
 }
 
 fn unsigned(key: &Key, now: Timestamp) -> Signature {

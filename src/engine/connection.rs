@@ -39,9 +39,15 @@ enum Turn {
 
 /// Serves a site's letters until none comes in time; `true` when it was not let in while others were.
 pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
-    let mut connection = Connection { crew, site, session: None };
+    let mut connection = Connection {
+        crew,
+        site,
+        session: None,
+    };
     while let Some(letter) = connection.next().await {
-        let turn = AssertUnwindSafe(connection.turn(&letter)).catch_unwind().await;
+        let turn = AssertUnwindSafe(connection.turn(&letter))
+            .catch_unwind()
+            .await;
         match turn {
             Ok(Turn::Judged) => {}
             Ok(Turn::PutBack) => {
@@ -68,7 +74,11 @@ impl<'a, W: World> Connection<'a, W> {
             self.hang_up().await;
         }
         // Without a session there is nothing to keep warm.
-        let patience = if self.session.is_some() { limits.keep_warm } else { std::time::Duration::ZERO };
+        let patience = if self.session.is_some() {
+            limits.keep_warm
+        } else {
+            std::time::Duration::ZERO
+        };
         let next = self.crew.stop.run_until_cancelled(self.site.next(patience));
         next.await.flatten()
     }
@@ -90,14 +100,20 @@ impl<'a, W: World> Connection<'a, W> {
 
     /// The open session, or why no host of the site gives one.
     pub(super) async fn session(&mut self) -> Result<&mut Wired<W>, Evidence> {
-        if self.session.as_ref().is_some_and(|session| !session.is_usable()) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.is_usable())
+        {
             self.hang_up().await;
         }
         if self.session.is_none() {
             self.session = Some(self.open().await?);
             self.site.session_opened();
         }
-        self.session.as_mut().ok_or_else(|| broken(TroubleKind::Io, "no session"))
+        self.session
+            .as_mut()
+            .ok_or_else(|| broken(TroubleKind::Io, "no session"))
     }
 
     /// Ends the session, politely if it still listens.
@@ -128,6 +144,10 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Evidence> {
+        // Only a fixed route names an address, and it may lie inside this machine.
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
         let why = match self.crew.world.dns().addresses(host).await {
             HostAnswer::Addresses(found) if !found.is_empty() => {
                 let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
@@ -137,7 +157,10 @@ impl<'a, W: World> Connection<'a, W> {
             HostAnswer::NoSuchHost => "does not exist".to_owned(),
             HostAnswer::Trouble(why) => format!("has no address that DNS tells: {why}"),
         };
-        Err(broken(TroubleKind::Refused, &format!("mail host {host} {why}")))
+        Err(broken(
+            TroubleKind::Refused,
+            &format!("mail host {host} {why}"),
+        ))
     }
 
     async fn open_at(&self, host: &str, remote: IpAddr) -> Result<Wired<W>, Evidence> {
@@ -148,9 +171,12 @@ impl<'a, W: World> Connection<'a, W> {
             }
             opened => opened,
         };
-        let encrypted = opened.as_ref().is_ok_and(|session| session.tls().is_some());
+        let encryption = opened.as_ref().ok().and_then(Session::tls);
         let provider = self.site.way.provider().name();
-        self.crew.world.watch().connected(provider, encrypted, opened.is_ok());
+        self.crew
+            .world
+            .watch()
+            .connected(provider, encryption, opened.is_ok());
         opened.map_err(|unopened| unopened.evidence)
     }
 
@@ -160,13 +186,26 @@ impl<'a, W: World> Connection<'a, W> {
         let source = route::choose_source(&desk.sources, remote, None, dice)
             .ok_or_else(|| no_source(remote))?;
         let dial = self.dial(source.address, remote);
-        let wire = tokio::time::timeout(desk.timeouts.connect, dial).await.unwrap_or_else(|_| {
-            let what = format!("{host} [{remote}] did not answer");
-            Err(Trouble::new(Stage::Connect, TroubleKind::TimedOut, what))
-        })?;
+        let wire = tokio::time::timeout(desk.timeouts.connect, dial)
+            .await
+            .unwrap_or_else(|_| {
+                let what = format!("{host} [{remote}] did not answer");
+                Err(Trouble::new(Stage::Connect, TroubleKind::TimedOut, what))
+            })?;
         let login = self.site.way.login();
         let (ehlo, login, timeouts) = (&source.ehlo, login.as_ref(), desk.timeouts);
-        Session::open(wire, &Hello { ehlo, host, remote, tls, login, timeouts }).await
+        Session::open(
+            wire,
+            &Hello {
+                ehlo,
+                host,
+                remote,
+                tls,
+                login,
+                timeouts,
+            },
+        )
+        .await
     }
 
     async fn dial(
@@ -196,7 +235,11 @@ impl<'a, W: World> Connection<'a, W> {
         if self.session.take().is_some() {
             self.site.session_closed();
         }
-        self.crew.judge(letter, broken(TroubleKind::Io, "an internal fault of ours"), None);
+        self.crew.judge(
+            letter,
+            broken(TroubleKind::Io, "an internal fault of ours"),
+            None,
+        );
     }
 }
 

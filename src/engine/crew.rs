@@ -15,8 +15,8 @@ use crate::{
     compose::{Identity, Style, TemplateSet},
     dkim::Keyring,
     mail::{
-        Event, EventKind, Evidence, Finding, Letter, Next, Provider, Signal, State, Timestamp, Unsendable,
-        Verdict,
+        Event, EventKind, Evidence, Finding, Letter, Next, Provider, Signal, State, Timestamp,
+        Unsendable, Verdict,
     },
     policy::{Case, HandOff, StreamPolicy, judge},
     port::{AttemptRecord, Broken, Clock, Dice, LeasedLetter, Settlement, World},
@@ -75,7 +75,12 @@ impl<W: World> Crew<W> {
         match &leased.letter {
             Ok(letter) => {
                 let (suppressed, valid_until) = (leased.suppressed, letter.valid_until);
-                HandOff { suppressed, cancelled: false, valid_until }.objection(now)
+                HandOff {
+                    suppressed,
+                    cancelled: false,
+                    valid_until,
+                }
+                .objection(now)
             }
             Err(broken) => Some(Evidence::Unsendable(broken.fault.clone())),
         }
@@ -107,13 +112,22 @@ impl<W: World> Crew<W> {
         evidence: &Evidence,
         attempt: Option<AttemptRecord>,
     ) -> Settlement {
-        let attempts = leased.attempts.saturating_add(u16::from(is_attempt(evidence)));
+        let attempts = leased
+            .attempts
+            .saturating_add(u16::from(is_attempt(evidence)));
         let verdict = match &leased.letter {
             Ok(letter) => self.verdict(letter, attempts, evidence, attempt.as_ref()),
             Err(broken) => unreadable(broken, self.world.clock().now()),
         };
         let (id, shard, lease) = (leased.id(), leased.shard(), leased.lease);
-        Settlement { id, shard, lease, attempts, verdict, attempt }
+        Settlement {
+            id,
+            shard,
+            lease,
+            attempts,
+            verdict,
+            attempt,
+        }
     }
 
     fn verdict(
@@ -133,7 +147,9 @@ impl<W: World> Crew<W> {
         };
         let provider = attempt.and_then(|attempt| Provider::parse(attempt.provider));
         let finding = finding(evidence, provider.unwrap_or(Provider::Other));
-        let policy = self.stream(letter).map_or(&self.desk.stray, |stream| &stream.policy);
+        let policy = self
+            .stream(letter)
+            .map_or(&self.desk.stray, |stream| &stream.policy);
         let (now, dice) = (self.world.clock().now(), self.world.dice().roll());
         judge(&case, evidence, finding.as_ref(), policy, now, dice)
     }
@@ -143,7 +159,9 @@ impl<W: World> Crew<W> {
 fn finding(evidence: &Evidence, provider: Provider) -> Option<Finding> {
     match evidence {
         Evidence::Refused(reply) => Some(bounce::classify(reply, provider)),
-        Evidence::Broken(trouble) | Evidence::LostReply(trouble) => Some(bounce::of_trouble(trouble)),
+        Evidence::Broken(trouble) | Evidence::LostReply(trouble) => {
+            Some(bounce::of_trouble(trouble))
+        }
         Evidence::Unroutable(why) => Some(bounce::of_unroutable(why)),
         _ => None,
     }
@@ -169,7 +187,10 @@ fn unreadable(broken: &Broken, now: Timestamp) -> Verdict {
     let text = Some(broken.fault.to_string());
     Verdict {
         next: Next::Finish(State::Failed),
-        event: Event { text, ..Event::bare(now, EventKind::Failed) },
+        event: Event {
+            text,
+            ..Event::bare(now, EventKind::Failed)
+        },
         suppress: None,
         signal: Signal::Nothing,
     }

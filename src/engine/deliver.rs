@@ -44,14 +44,22 @@ fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready
     if let Some(evidence) = crew.turn_away(leased, now) {
         return Err(evidence);
     }
-    let letter = leased.letter.as_ref().map_err(|broken| unsendable(broken.fault.clone()))?;
+    let letter = leased
+        .letter
+        .as_ref()
+        .map_err(|broken| unsendable(broken.fault.clone()))?;
     let desk = &crew.desk;
     let stream = crew.stream(letter).map_err(unsendable)?;
     let composed = compose(letter, &stream.style, &desk.identity, &desk.templates, now);
     let composed = composed.map_err(unsendable)?;
     let signed = dkim::sign(&desk.keyring, &composed, now).map_err(unsendable)?;
     let return_path = return_path(&signed).map_err(unsendable)?;
-    Ok(Ready { letter, signed, return_path, prepare: begun.elapsed() })
+    Ok(Ready {
+        letter,
+        signed,
+        return_path,
+        prepare: begun.elapsed(),
+    })
 }
 
 fn return_path(signed: &Signed) -> Result<Address, Unsendable> {
@@ -97,7 +105,13 @@ async fn say<W: World>(
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
     record.talk = outcome.talk;
-    Ok((Said { hung_up_while_idle: hung_up_while_idle(&outcome), evidence: outcome.evidence }, record))
+    Ok((
+        Said {
+            hung_up_while_idle: hung_up_while_idle(&outcome),
+            evidence: outcome.evidence,
+        },
+        record,
+    ))
 }
 
 /// A host that closed the warm connection between two letters: the letter deserves a fresh one before it counts.

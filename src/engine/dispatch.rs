@@ -4,11 +4,7 @@
 //! asked once for all letters of a domain; a domain whose answer is slow keeps no other waiting; every letter taken
 //! ends in a verdict or goes back to the store; no task outlives [`Dispatch::drain`].
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use tracing::error;
@@ -44,13 +40,24 @@ enum Route {
 
 /// A finished task.
 enum Done {
-    Routed { domain: Domain, way: Result<Way, Unroutable> },
-    HungUp { site: Arc<Site>, put_back: bool },
+    Routed {
+        domain: Domain,
+        way: Result<Way, Unroutable>,
+    },
+    HungUp {
+        site: Arc<Site>,
+        put_back: bool,
+    },
 }
 
 impl<W: World> Dispatch<W> {
     pub(super) fn new(crew: Arc<Crew<W>>) -> Self {
-        Self { crew, routes: HashMap::new(), sites: HashMap::new(), tasks: JoinSet::new() }
+        Self {
+            crew,
+            routes: HashMap::new(),
+            sites: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Takes letters just leased: the unsendable are judged at once, the others go to their site.
@@ -63,7 +70,11 @@ impl<W: World> Dispatch<W> {
                 continue;
             }
             if let Some((site, letter)) = self.route(letter, now) {
-                by_site.entry(site.name.clone()).or_insert_with(|| (site, Vec::new())).1.push(letter);
+                by_site
+                    .entry(site.name.clone())
+                    .or_insert_with(|| (site, Vec::new()))
+                    .1
+                    .push(letter);
             }
         }
         for (site, letters) in by_site.into_values() {
@@ -73,7 +84,15 @@ impl<W: World> Dispatch<W> {
 
     /// The site of a letter; a letter whose domain is unknown stays with the question put to DNS.
     fn route(&mut self, letter: LeasedLetter, now: Timestamp) -> Option<(Arc<Site>, LeasedLetter)> {
-        let domain = letter.letter.as_ref().ok()?.to.mailbox.address.domain().clone();
+        let domain = letter
+            .letter
+            .as_ref()
+            .ok()?
+            .to
+            .mailbox
+            .address
+            .domain()
+            .clone();
         match self.routes.get_mut(&domain) {
             Some(Route::Known { site, until }) if *until > now => {
                 return Some((Arc::clone(site), letter));
@@ -88,17 +107,23 @@ impl<W: World> Dispatch<W> {
     }
 
     fn ask(&mut self, domain: Domain, letter: LeasedLetter) {
-        self.routes.insert(domain.clone(), Route::Asked(vec![letter]));
+        self.routes
+            .insert(domain.clone(), Route::Asked(vec![letter]));
         let crew = Arc::clone(&self.crew);
         self.tasks.spawn(async move {
             let answer = crew.world.dns().mx(&domain).await;
             let plan = route::plan(&domain, &answer, crew.world.dice().roll());
-            Done::Routed { domain, way: plan.map(Way::Mx) }
+            Done::Routed {
+                domain,
+                way: plan.map(Way::Mx),
+            }
         });
     }
 
     fn routed(&mut self, domain: Domain, way: Result<Way, Unroutable>) {
-        let Some(Route::Asked(letters)) = self.routes.remove(&domain) else { return };
+        let Some(Route::Asked(letters)) = self.routes.remove(&domain) else {
+            return;
+        };
         match way {
             Ok(way) => {
                 let site = self.know(domain, way);
@@ -106,7 +131,8 @@ impl<W: World> Dispatch<W> {
             }
             Err(why) => {
                 for letter in letters {
-                    self.crew.judge(&letter, Evidence::Unroutable(why.clone()), None);
+                    self.crew
+                        .judge(&letter, Evidence::Unroutable(why.clone()), None);
                 }
             }
         }
@@ -118,7 +144,13 @@ impl<W: World> Dispatch<W> {
         let known = self.sites.entry(site.name.clone()).or_insert(site);
         let site = Arc::clone(known);
         let until = self.crew.world.clock().now().plus(ROUTE_FRESH);
-        self.remember(domain, Route::Known { site: Arc::clone(&site), until });
+        self.remember(
+            domain,
+            Route::Known {
+                site: Arc::clone(&site),
+                until,
+            },
+        );
         site
     }
 
@@ -129,7 +161,8 @@ impl<W: World> Dispatch<W> {
                 Route::Asked(_) => true,
                 Route::Known { until, .. } => *until > now,
             });
-            self.sites.retain(|_, site| !site.is_quiet() || Arc::strong_count(site) > 1);
+            self.sites
+                .retain(|_, site| !site.is_quiet() || Arc::strong_count(site) > 1);
         }
         self.routes.insert(domain, route);
     }
@@ -185,8 +218,11 @@ impl<W: World> Dispatch<W> {
 
     /// Gives back what was not handed to a receiver, lets connections finish their letter, and waits for all.
     pub(super) async fn drain(mut self) {
-        let mut unsent: Vec<LeasedLetter> =
-            self.sites.values().flat_map(|site| site.take_all()).collect();
+        let mut unsent: Vec<LeasedLetter> = self
+            .sites
+            .values()
+            .flat_map(|site| site.take_all())
+            .collect();
         for (_, route) in self.routes.drain() {
             if let Route::Asked(letters) = route {
                 unsent.extend(letters);
@@ -198,7 +234,9 @@ impl<W: World> Dispatch<W> {
 
     async fn give_back(&self, letters: Vec<LeasedLetter>) {
         let ids: Vec<LetterId> = letters.iter().map(LeasedLetter::id).collect();
-        let held = letters.iter().map(|letter| (letter.lease, letter.shard(), letter.id()));
+        let held = letters
+            .iter()
+            .map(|letter| (letter.lease, letter.shard(), letter.id()));
         let now = self.crew.world.clock().now();
         if let Err(trouble) = self.crew.world.store().release(held.collect(), now).await {
             error!(error = ?trouble, count = ids.len(), "Letters return when their leases end");

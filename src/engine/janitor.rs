@@ -17,13 +17,13 @@ const ROUND: Duration = Duration::from_millis(250);
 const BATCH: u32 = 2_000;
 
 /// Promotes until told to stop.
-pub(super) async fn promote_due<S: Store, C: Clock>(
-    store: &S,
-    clock: &C,
-    stop: CancellationToken,
-) {
+pub(super) async fn promote_due<S: Store, C: Clock>(store: &S, clock: &C, stop: CancellationToken) {
     let mut pause = Duration::ZERO;
-    while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(pause))
+        .await
+        .is_some()
+    {
         pause = match store.promote(clock.now(), BATCH).await {
             // A full batch means that more is waiting.
             Ok(moved) if moved >= u64::from(BATCH) => Duration::ZERO,

@@ -19,7 +19,11 @@ pub(super) async fn keep_alive<S: Store, C: Clock>(
     lease: Duration,
     stop: CancellationToken,
 ) {
-    while stop.run_until_cancelled(tokio::time::sleep(lease / 4)).await.is_some() {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(lease / 4))
+        .await
+        .is_some()
+    {
         renew(store, clock, ledger, lease).await;
     }
 }
@@ -36,7 +40,11 @@ async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, l
         Ok(lost) => {
             ledger.renewed(ids, until);
             if !lost.is_empty() {
-                warn!(count = lost.len(), "Lost the claim on {} letters", lost.len());
+                warn!(
+                    count = lost.len(),
+                    "Lost the claim on {} letters",
+                    lost.len()
+                );
             }
             ledger.leave(lost);
         }

@@ -56,14 +56,23 @@ pub(super) struct Held {
 impl Ledger {
     /// An empty ledger with that much room.
     pub(super) fn new(room: Room) -> Self {
-        Self { room, pages: Mutex::default(), freed: Notify::new() }
+        Self {
+            room,
+            pages: Mutex::default(),
+            freed: Notify::new(),
+        }
     }
 
     /// Enters letters just leased until `until`.
     pub(super) fn enter(&self, letters: &[LeasedLetter], until: Timestamp) {
         let mut pages = self.pages();
         for letter in letters {
-            let held = Held { lease: letter.lease, shard: letter.shard(), lane: letter.lane, until };
+            let held = Held {
+                lease: letter.lease,
+                shard: letter.shard(),
+                lane: letter.lane,
+                until,
+            };
             pages.held.insert(letter.id(), held);
             *pages.lanes.entry(letter.lane).or_default() += 1;
         }
@@ -118,7 +127,8 @@ impl Ledger {
             (*lane, u32::try_from(free).unwrap_or(u32::MAX))
         });
         let busy = busy.filter(|(lane, _)| !pages.pauses.contains_key(lane));
-        busy.chain(pages.pauses.keys().map(|lane| (*lane, 0))).collect()
+        busy.chain(pages.pauses.keys().map(|lane| (*lane, 0)))
+            .collect()
     }
 
     /// Permits of a lane that holds no letter.
@@ -130,7 +140,9 @@ impl Ledger {
     pub(super) fn ending_before(&self, deadline: Timestamp) -> Vec<(LeaseId, Shard, LetterId)> {
         let pages = self.pages();
         let ending = pages.held.iter().filter(|(_, held)| held.until < deadline);
-        ending.map(|(id, held)| (held.lease, held.shard, *id)).collect()
+        ending
+            .map(|(id, held)| (held.lease, held.shard, *id))
+            .collect()
     }
 
     /// Notes that claims now end at `until`.
@@ -151,7 +163,9 @@ impl Ledger {
 
 impl Pages {
     fn strike(&mut self, id: LetterId) {
-        let Some(held) = self.held.remove(&id) else { return };
+        let Some(held) = self.held.remove(&id) else {
+            return;
+        };
         if let Some(count) = self.lanes.get_mut(&held.lane) {
             *count -= 1;
             if *count == 0 {
@@ -172,7 +186,11 @@ mod tests {
 
     fn leased(number: u128, lane: i32) -> LeasedLetter {
         let fault = Unsendable::new("letter", "of no matter here");
-        let broken = Broken { id: LetterId(Uuid::from_u128(number)), shard: Shard(0), fault };
+        let broken = Broken {
+            id: LetterId(Uuid::from_u128(number)),
+            shard: Shard(0),
+            fault,
+        };
         LeasedLetter {
             lease: LeaseId(Uuid::nil()),
             lane: Lane(lane),
@@ -184,7 +202,10 @@ mod tests {
 
     #[test]
     fn a_lane_that_is_full_has_no_room_and_the_others_all_of_it() {
-        let ledger = Ledger::new(Room { total: 10, per_lane: 2 });
+        let ledger = Ledger::new(Room {
+            total: 10,
+            per_lane: 2,
+        });
         ledger.enter(&[leased(1, 7), leased(2, 7)], NOON);
         assert_eq!(ledger.room(NOON), [(Lane(7), 0)]);
         assert_eq!((ledger.free(), ledger.per_lane()), (8, 2));
@@ -194,7 +215,10 @@ mod tests {
 
     #[test]
     fn leaving_twice_frees_once() {
-        let ledger = Ledger::new(Room { total: 10, per_lane: 2 });
+        let ledger = Ledger::new(Room {
+            total: 10,
+            per_lane: 2,
+        });
         ledger.enter(&[leased(1, 7)], NOON);
         ledger.leave([LetterId(Uuid::from_u128(1)), LetterId(Uuid::from_u128(1))]);
         assert!(ledger.is_empty());
@@ -203,9 +227,15 @@ mod tests {
 
     #[test]
     fn a_paused_lane_has_no_room_until_its_pause_ends() {
-        let ledger = Ledger::new(Room { total: 10, per_lane: 2 });
+        let ledger = Ledger::new(Room {
+            total: 10,
+            per_lane: 2,
+        });
         ledger.pause(Lane(3), NOON);
-        assert_eq!(ledger.room(Timestamp::from_seconds(NOON.seconds() - 1)), [(Lane(3), 0)]);
+        assert_eq!(
+            ledger.room(Timestamp::from_seconds(NOON.seconds() - 1)),
+            [(Lane(3), 0)]
+        );
         assert!(ledger.room(NOON).is_empty());
     }
 }

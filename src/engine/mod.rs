@@ -23,14 +23,14 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    crew::Crew,
+    ledger::{Ledger, Room},
+};
 pub use self::{
     crew::{Desk, Stream},
     limits::Limits,
     way::Trust,
-};
-use self::{
-    crew::Crew,
-    ledger::{Ledger, Room},
 };
 use crate::port::World;
 
@@ -49,13 +49,22 @@ impl<W: World> Engine<W> {
     /// Runs until `stop`, then drains: no new lease, letters under way finish, verdicts settle, the others go back.
     pub async fn run(self, stop: CancellationToken) {
         let limits = &self.desk.limits;
-        let room = Room { total: limits.in_flight, per_lane: limits.in_flight_per_lane };
+        let room = Room {
+            total: limits.in_flight,
+            per_lane: limits.in_flight_per_lane,
+        };
         let ledger = Arc::new(Ledger::new(room));
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
         let mut helpers = self.helpers(&ledger, judged, &settled);
         let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
-        let crew = Arc::new(Crew { world, desk, ledger, verdicts, stop: stop.clone() });
+        let crew = Arc::new(Crew {
+            world,
+            desk,
+            ledger,
+            verdicts,
+            stop: stop.clone(),
+        });
         runner::run(&crew, &stop).await;
         // The last sender goes with the crew; the settler then writes what is left and ends, and claims are kept till then.
         drop(crew);
@@ -70,7 +79,10 @@ impl<W: World> Engine<W> {
         judged: mpsc::Receiver<crate::port::Settlement>,
         settled: &CancellationToken,
     ) -> Helpers {
-        let mut helpers = Helpers { settler: JoinSet::new(), keepers: JoinSet::new() };
+        let mut helpers = Helpers {
+            settler: JoinSet::new(),
+            keepers: JoinSet::new(),
+        };
         let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
         helpers.settler.spawn(async move {
             settler::settle_all(world.store(), world.watch(), &book, judged).await;

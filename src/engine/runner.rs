@@ -103,17 +103,26 @@ async fn lease<W: World>(
         error!(error = ?trouble, "Could not lease letters");
     })?;
     crew.ledger.enter(&leased.letters, until);
-    crew.world.watch().leased(leased.letters.len(), begun.elapsed());
+    crew.world
+        .watch()
+        .leased(leased.letters.len(), begun.elapsed());
     crew.world.watch().in_flight(crew.ledger.len());
     Ok(leased)
 }
 
 /// A name for one claim: unique because 64 bits of dice stand behind the microsecond.
 fn lease_id<W: World>(crew: &Arc<Crew<W>>) -> LeaseId {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a roll is in 0..1")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a roll is in 0..1"
+    )]
     let roll = || (crew.world.dice().roll() * 2_f64.powi(32)) as u32;
     let micros = u64::try_from(crew.world.clock().now().micros()).unwrap_or(0);
-    LeaseId(Uuid::from_u64_pair(micros, (u64::from(roll()) << 32) | u64::from(roll())))
+    LeaseId(Uuid::from_u64_pair(
+        micros,
+        (u64::from(roll()) << 32) | u64::from(roll()),
+    ))
 }
 
 /// Waits for the reason to ask again, serving finished tasks meanwhile.

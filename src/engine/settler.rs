@@ -33,7 +33,11 @@ pub(super) async fn settle_all<S: Store, M: Watch>(
     while collect(&mut verdicts, &mut batch).await {
         let lost = settle_surely(store, watch, &batch).await;
         if lost > 0 {
-            warn!(count = lost, "Another node had taken {lost} letters before their verdict came");
+            watch.lost(lost);
+            warn!(
+                count = lost,
+                "Another node had taken {lost} letters before their verdict came"
+            );
         }
         ledger.leave(batch.drain(..).map(|settlement| settlement.id));
     }
@@ -70,6 +74,7 @@ async fn settle_surely<S: Store, M: Watch>(store: &S, watch: &M, batch: &[Settle
             }
             Err(trouble) => {
                 failures += 1;
+                watch.store_failed();
                 error!(error = ?trouble, count = batch.len(), "The store did not settle; trying again");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY_LAST);

@@ -85,8 +85,17 @@ impl Way {
 
     /// The login it wants.
     pub(super) fn login(&self) -> Option<Login> {
-        let Self::Fixed(FixedRoute { login: Some(login), .. }) = self else { return None };
+        let Self::Fixed(FixedRoute {
+            login: Some(login), ..
+        }) = self
+        else {
+            return None;
+        };
         let (user, secret) = (login.user.clone(), login.secret.clone());
-        Some(Login { user, secret, in_clear: login.in_clear })
+        Some(Login {
+            user,
+            secret,
+            in_clear: login.in_clear,
+        })
     }
 }

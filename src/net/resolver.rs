@@ -19,7 +19,7 @@ use hickory_resolver::{
     net::{DnsError, NetError, NoRecords, runtime::TokioRuntimeProvider},
     proto::{
         op::ResponseCode,
-        rr::{Name, RData, Record, RecordType},
+        rr::{Name, RData, RecordType},
     },
     system_conf::read_system_conf,
 };
@@ -33,9 +33,9 @@ use crate::{
 /// Answers in the cache; one takes some hundred octets.
 const CACHE_MAX: u64 = 65_536;
 /// Zones with longer TTLs are asked again after a day all the same.
-const POSITIVE_TTL_MAX: Duration = Duration::from_secs(86_400);
+const POSITIVE_TTL_MAX: Duration = Duration::from_hours(24);
 /// A domain that was just set up should not wait longer than its first letter's first retry or two.
-const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(900);
+const NEGATIVE_TTL_MAX: Duration = Duration::from_mins(15);
 /// Questions in flight to one server; more wait for them.
 const IN_FLIGHT_MAX: usize = 512;
 
@@ -191,18 +191,18 @@ fn host(data: RData) -> Option<(u16, String)> {
     Some((mx.preference, name.trim_end_matches('.').to_owned()))
 }
 
-/// The records of that type that belong to the name or to an alias of it; what else a server adds is its own business.
+/// The records of that type. Where some bear the name that was asked for, others are a server's unasked additions;
+/// where none does, the client followed aliases, and they bear the last alias's name.
 fn records(lookup: &Lookup, name: &Name, kind: RecordType) -> Vec<RData> {
-    let answers = lookup.answers();
-    let is_alias = |record: &Record| {
-        answers
+    let found = || {
+        lookup
+            .answers()
             .iter()
-            .any(|other| matches!(&other.data, RData::CNAME(alias) if alias.0 == record.name))
+            .filter(|record| record.record_type() == kind)
     };
-    answers
-        .iter()
-        .filter(|record| record.record_type() == kind)
-        .filter(|record| record.name == *name || is_alias(record))
+    let is_direct = found().any(|record| record.name == *name);
+    found()
+        .filter(|record| !is_direct || record.name == *name)
         .map(|record| record.data.clone())
         .collect()
 }

@@ -31,8 +31,8 @@ pub struct Trust {
 impl Trust {
     /// Both configurations over the same cryptography.
     pub fn new() -> Result<Self, Error> {
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        Self::with_roots(roots)
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+        Self::with_roots(roots.collect())
     }
 
     /// Like [`Trust::new`], with roots of one's own.

@@ -85,14 +85,12 @@ mod tests {
         };
         let offered = Capabilities::parse(&format!("mx\n{offer}"));
         let form = Form::of(message.as_bytes()).unwrap();
-        let found = match envelope.refusal(form, message.len(), offered) {
-            Some(reply) => reply.to_string(),
-            None => {
-                let mut line = Vec::new();
-                envelope.mail_from(form, message.len(), offered, &mut line);
-                String::from_utf8(line).unwrap()
-            }
-        };
+        let mut line = Vec::new();
+        envelope.mail_from(form, message.len(), offered, &mut line);
+        let found = envelope.refusal(form, message.len(), offered).map_or_else(
+            || String::from_utf8(line).unwrap(),
+            |reply| reply.to_string(),
+        );
         assert_eq!(found.trim_end(), expected);
     }
 

@@ -11,8 +11,8 @@ use crate::mail::Unsendable;
 pub(crate) struct Form {
     /// Some line starts with a dot.
     has_dots: bool,
-    /// The message's own last line end is missing.
-    lacks_line_end: bool,
+    /// What closes the message: its own line end where missing, and the final dot.
+    pub(crate) ending: &'static [u8],
     /// Some octet is above 127.
     pub(crate) is_eight_bit: bool,
     /// Some octet of the header is above 127: only for SMTPUTF8 hosts (RFC 6532).
@@ -32,19 +32,14 @@ impl Form {
         }
         Ok(Self {
             has_dots: dots_inside || message.first() == Some(&b'.'),
-            lacks_line_end: !message.is_empty() && !message.ends_with(b"\r\n"),
+            ending: if message.is_empty() || message.ends_with(b"\r\n") {
+                b".\r\n"
+            } else {
+                b"\r\n.\r\n"
+            },
             is_eight_bit,
             has_utf8_header: is_eight_bit && !header(message).is_ascii(),
         })
-    }
-
-    /// What closes the message: its own line end where missing, and the final dot.
-    pub(crate) const fn ending(self) -> &'static [u8] {
-        if self.lacks_line_end {
-            b"\r\n.\r\n"
-        } else {
-            b".\r\n"
-        }
     }
 
     /// The message with its dots stuffed; `scratch` is used only where there are any.
@@ -95,7 +90,7 @@ mod tests {
     fn wire(message: &[u8]) -> Result<Vec<u8>, Unsendable> {
         let form = Form::of(message)?;
         let mut scratch = Vec::new();
-        Ok([form.stuffed(message, &mut scratch), form.ending()].concat())
+        Ok([form.stuffed(message, &mut scratch), form.ending].concat())
     }
 
     /// A receiver that goes by RFC 5321 §4.5.2 to the letter: the message, and what follows its final dot.
@@ -153,7 +148,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_strict_receiver_reads_back_what_was_sent(lines in prop::collection::vec("[.a\\x00-\\x09]{0,4}", 0..20)) {
-            let message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+            let message: String = lines.iter().flat_map(|line| [&line[..], "\r\n"]).collect();
             let octets = wire(message.as_bytes()).unwrap();
             let (received, rest) = receive(&octets).unwrap();
             prop_assert_eq!(received, message.as_bytes());

@@ -295,12 +295,9 @@ mod tests {
             lines in prop::collection::vec("[ -~]{0,40}", 1..6),
             step in 1_usize..30,
         ) {
-            let last = lines.len() - 1;
-            let octets: String = lines
-                .iter()
-                .enumerate()
-                .map(|(at, line)| format!("451{}{line}\r\n", if at == last { ' ' } else { '-' }))
-                .collect();
+            let (last, others) = lines.split_last().unwrap();
+            let first = others.iter().flat_map(|line| ["451-", &line[..], "\r\n"]);
+            let octets: String = first.chain(["451 ", &last[..], "\r\n"]).collect();
             let whole = read(octets.as_bytes(), usize::MAX).unwrap();
             prop_assert_eq!(&whole.text, &lines.join("\n"));
             prop_assert_eq!(read(octets.as_bytes(), step).unwrap(), whole);

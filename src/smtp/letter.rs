@@ -77,10 +77,7 @@ impl<W: Wire> Session<W> {
         self.open_envelope(envelope, form, message.len()).await?;
         let mut scratch = std::mem::take(&mut self.scratch);
         let content = form.stuffed(message, &mut scratch);
-        let handed = self
-            .talk
-            .hand_over(content, form.ending(), before_dot)
-            .await;
+        let handed = self.talk.hand_over(content, form.ending, before_dot).await;
         self.scratch = scratch;
         handed.map_err(|unhanded| match unhanded {
             Unhanded::BeforeDot(trouble) => Evidence::Broken(trouble),
@@ -118,32 +115,28 @@ impl<W: Wire> Session<W> {
         if self.needs_reset {
             commands.extend_from_slice(b"RSET\r\n");
         }
-        let reset_end = commands.len();
         envelope.mail_from(form, size_bytes, self.offered, &mut commands);
-        let mail_end = commands.len();
         envelope.rcpt_to(&mut commands);
-        let rcpt_end = commands.len();
         commands.extend_from_slice(b"DATA\r\n");
         let opened = if self.offered.pipelining() {
             self.at_once(&commands).await
         } else {
-            let (reset, rest) = commands.split_at(reset_end);
-            let (mail, rest) = rest.split_at(mail_end - reset_end);
-            let (rcpt, data) = rest.split_at(rcpt_end - mail_end);
-            self.step_by_step(reset, [mail, rcpt, data]).await
+            self.step_by_step(&commands).await
         };
         self.commands = commands;
         opened
     }
 
     /// One command, one reply.
-    async fn step_by_step(&mut self, reset: &[u8], steps: [&[u8]; 3]) -> Result<(), Evidence> {
-        if !reset.is_empty() {
+    async fn step_by_step(&mut self, commands: &[u8]) -> Result<(), Evidence> {
+        let mut lines = commands.split_inclusive(|octet| *octet == b'\n');
+        if self.needs_reset {
+            let reset = lines.next().unwrap_or_default();
             let said = self.talk.say(Stage::Leave, reset).await;
             said.map_err(Evidence::Broken)?;
             self.hear_reset().await?;
         }
-        for (stage, command) in ENVELOPE.into_iter().zip(steps) {
+        for (stage, command) in ENVELOPE.into_iter().zip(lines) {
             let said = self.talk.say(stage, command).await;
             said.map_err(Evidence::Broken)?;
             if let Some(refusal) = self.hear_step(stage).await? {
@@ -189,8 +182,7 @@ impl<W: Wire> Session<W> {
         let reply = self.talk.hear(stage).await.map_err(Evidence::Broken)?;
         self.needs_reset |= stage == Stage::MailFrom && reply.is_positive();
         match (stage, reply.code) {
-            (Stage::Data, 354) => Ok(None),
-            (Stage::MailFrom | Stage::RcptTo, 200..=299) => Ok(None),
+            (Stage::Data, 354) | (Stage::MailFrom | Stage::RcptTo, 200..=299) => Ok(None),
             (_, 400..=599) => Ok(Some(reply)),
             _ => Err(Evidence::Broken(odd(&reply))),
         }

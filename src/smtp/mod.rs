@@ -16,6 +16,8 @@ mod capabilities;
 mod commands;
 mod form;
 mod inbox;
+#[cfg(test)]
+mod laws;
 mod layer;
 pub mod letter;
 mod login;

@@ -34,10 +34,6 @@ pub struct Timeouts {
     pub leave: Duration,
 }
 
-const fn minutes(count: u64) -> Duration {
-    Duration::from_secs(60 * count)
-}
-
 impl Default for Timeouts {
     /// RFC 5321 §4.5.3.2, except where no letter is at stake yet.
     fn default() -> Self {
@@ -46,16 +42,16 @@ impl Default for Timeouts {
             connect: Duration::from_secs(30),
             // The RFC allows 5 minutes, but nothing of a letter has been said yet: a host that greets so late holds one
             // of the few connections its site allows us, and asking again later loses nothing. Tarpits greet in < 60 s.
-            banner: Duration::from_secs(60),
-            ehlo: minutes(5),
-            tls: minutes(1),
-            auth: minutes(2),
-            mail_from: minutes(5),
-            rcpt_to: minutes(5),
-            data: minutes(2),
-            block: minutes(3),
+            banner: Duration::from_mins(1),
+            ehlo: Duration::from_mins(5),
+            tls: Duration::from_mins(1),
+            auth: Duration::from_mins(2),
+            mail_from: Duration::from_mins(5),
+            rcpt_to: Duration::from_mins(5),
+            data: Duration::from_mins(2),
+            block: Duration::from_mins(3),
             // Some hosts answer the final dot after minutes; giving up early sends the letter twice. §4.5.3.2.6
-            final_dot: minutes(10),
+            final_dot: Duration::from_mins(10),
             // Courtesy only.
             leave: Duration::from_secs(10),
         }

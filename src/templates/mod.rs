@@ -53,6 +53,9 @@ pub fn load(folder: &Path, default_locale: Option<&str>) -> Result<TemplateSet, 
 
 /// The example variables of a template, when it has some.
 pub fn sample(folder: &Path, name: &str) -> Option<String> {
+    if name.contains(['/', '\\', '.']) {
+        return None;
+    }
     fs::read_to_string(folder.join(name).join(SAMPLE)).ok()
 }
 
@@ -110,5 +113,72 @@ fn trouble(path: &Path, source: io::Error) -> LoadError {
     LoadError::Read {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, source) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, source).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_examples_are_whole() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+        let set = load(&folder, None).unwrap();
+        let names: Vec<String> = set
+            .names()
+            .map(|(name, locales)| format!("{name} {}", locales.join(" ")))
+            .collect();
+        insta::assert_snapshot!(names.join("\n"), @r"
+        new-order default en ru
+        order-response default en ru
+        password-reset default en ru
+        weekly-digest default en ru
+        ");
+        assert!(set.names().all(|(name, _)| sample(&folder, name).is_some()));
+    }
+
+    #[test]
+    fn faults_name_file_and_line() {
+        let folder = folder_with(&[
+            ("a/ru/subject.txt", "fine"),
+            ("a/ru/text.txt", "fine\n{{ oops"),
+            ("a/ru/.hidden.txt", "{{ not read"),
+            ("a/sample.json", "{}"),
+            ("README.txt", "{{ not read"),
+        ]);
+        let fault = load(folder.path(), None).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "templates/a/ru/text.txt line 2: syntax error: unexpected end of input, expected end of variable block"
+        );
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let fault = load(Path::new("/nonexistent/templates"), None).unwrap_err();
+        assert_eq!(fault.to_string(), "reading /nonexistent/templates");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_out_of_the_folder_is_not_followed() {
+        let outside = folder_with(&[("secret.txt", "secret")]);
+        let folder = folder_with(&[("a/ru/subject.txt", "s"), ("a/ru/html.html", "h")]);
+        let link = folder.path().join("a/ru/text.txt");
+        std::os::unix::fs::symlink(outside.path().join("secret.txt"), link).unwrap();
+        let mut files = Vec::new();
+        collect(folder.path(), "", 1, &mut files).unwrap();
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["a/ru/html.html", "a/ru/subject.txt"]);
     }
 }

@@ -1,0 +1,9 @@
+//! Puts the edges together: a world for the engine, a desk from the operator's wishes, and the two ways to run them.
+//!
+//! Owns wiring and order of start and stop. Promises: what was started is stopped, in the reverse order, also after an
+//! error. Leaves every craft to its room. Read `demo` for the whole machine on one page.
+
+pub mod demo;
+pub mod desk;
+mod watch;
+pub mod world;
