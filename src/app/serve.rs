@@ -71,7 +71,8 @@ async fn run(
     tasks.spawn(upkeep::retain(database.store.clone(), config.retention.clone(), stop.clone()));
     tasks.spawn(upkeep::sample(database.store.clone(), Arc::clone(&metrics), stop.clone()));
     let door = door(config, database, metrics, &stop);
-    tasks.spawn(http::serve(listener, http::router(door), stop.clone()));
+    let patience = http::Patience::default();
+    tasks.spawn(http::serve(listener, http::router(door), patience, stop.clone()));
     while tasks.join_next().await.is_some() {}
 }
 
