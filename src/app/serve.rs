@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     http,
     metrics::Metrics,
-    net::{Resolver, ResolverOptions, SystemClock, Tcp},
+    net::{CacheOptions, Resolver, ResolverOptions, SystemClock, Tcp},
 };
 
 /// Runs a node until told to stop.
@@ -46,6 +46,12 @@ fn engine(
     let dns = ResolverOptions {
         servers: config.dns.servers.clone(),
         patience: config.dns.timeout.0,
+        cache: CacheOptions {
+            min: config.dns.cache_min.0,
+            max: config.dns.cache_max.0,
+            negative_max: config.dns.cache_negative_max.0,
+            entries: u64::from(config.dns.cache_entries),
+        },
         ..ResolverOptions::default()
     };
     let world = RealWorld {
@@ -71,7 +77,8 @@ async fn run(
     tasks.spawn(upkeep::retain(database.store.clone(), config.retention.clone(), stop.clone()));
     tasks.spawn(upkeep::sample(database.store.clone(), Arc::clone(&metrics), stop.clone()));
     let door = door(config, database, metrics, &stop);
-    tasks.spawn(http::serve(listener, http::router(door), stop.clone()));
+    let patience = http::Patience::default();
+    tasks.spawn(http::serve(listener, http::router(door), patience, stop.clone()));
     while tasks.join_next().await.is_some() {}
 }
 
