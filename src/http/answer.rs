@@ -9,9 +9,9 @@ use crate::{metrics, store};
 
 /// One letter's answer; absent fields are left out.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) line: Option<u64>,
+    pub(crate) line: Option<u64>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,

@@ -47,7 +47,7 @@ struct FedEvent {
 
 /// One event; absent fields are left out.
 #[derive(Serialize)]
-pub(super) struct EventBody {
+pub(crate) struct EventBody {
     at: String,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
-pub(super) struct LetterBody {
+pub(crate) struct LetterBody {
     id: String,
     state: &'static str,
     priority: i16,
@@ -97,7 +97,7 @@ pub(super) async fn show(
 }
 
 impl LetterBody {
-    fn new(view: LetterView, history: Vec<HistoryLine>) -> Self {
+    pub(crate) fn new(view: LetterView, history: Vec<HistoryLine>) -> Self {
         Self {
             id: view.id.to_string(),
             state: view.state.name(),

@@ -7,19 +7,19 @@ use bytes::{Bytes, BytesMut};
 
 /// One line that is not blank.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Its number, counted from 1, blank ones included.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Its octets without the line end.
-    pub(super) octets: Result<Bytes, TooLong>,
+    pub(crate) octets: Result<Bytes, TooLong>,
 }
 
 /// A line beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
 
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     octets_max: usize,
     /// What has arrived and is not cut yet.
     piece: Bytes,
@@ -32,7 +32,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(octets_max: usize) -> Self {
+    pub(crate) fn new(octets_max: usize) -> Self {
         Self {
             octets_max,
             piece: Bytes::new(),
@@ -43,13 +43,13 @@ impl Lines {
     }
 
     /// Takes the next piece; the one before must have been cut to its end.
-    pub(super) fn push(&mut self, piece: Bytes) {
+    pub(crate) fn push(&mut self, piece: Bytes) {
         debug_assert!(self.piece.is_empty());
         self.piece = piece;
     }
 
     /// The next whole line, or `None` when another piece is needed.
-    pub(super) fn cut(&mut self) -> Option<Line> {
+    pub(crate) fn cut(&mut self) -> Option<Line> {
         while let Some(at) = self.piece.iter().position(|octet| *octet == b'\n') {
             let head = self.piece.split_to(at + 1).slice(..at);
             if let Some(line) = self.close(head) {
@@ -62,7 +62,7 @@ impl Lines {
     }
 
     /// The last line, which may lack its end.
-    pub(super) fn finish(&mut self) -> Option<Line> {
+    pub(crate) fn finish(&mut self) -> Option<Line> {
         self.close(Bytes::new())
     }
 

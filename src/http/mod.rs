@@ -31,6 +31,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{metrics::Metrics, port::Clock, store::PgStore};
 
+/// The forms that the command line prints as well: one letter, one event, one answer look the same everywhere.
+pub(crate) use self::{
+    answer::Answer as AnswerBody,
+    events::EventBody,
+    letter::LetterBody,
+    lines::{Line, Lines},
+    suppressions::Entry as SuppressionBody,
+};
 pub use problem::Problem;
 pub use serve::{Patience, serve};
 

@@ -38,7 +38,7 @@ struct Wish {
 }
 
 #[derive(Serialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     address: String,
     scope: String,
     reason: &'static str,
