@@ -17,7 +17,7 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Database {
-    /// Run a command with DATABASE_URL set to a migrated private PostgreSQL that goes when the command ends.
+    /// Run a command with `DATABASE_URL` set to a migrated private PostgreSQL that goes when the command ends.
     Run(Run),
 }
 

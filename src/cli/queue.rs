@@ -102,16 +102,16 @@ fn wire(queue: &QueueStatus, waiting: &[Waiting]) -> Value {
         json!({"domain": lane.domain, "ready": lane.ready, "waiting": lane.waiting, "leased": lane.leased,
             "head_due_at": text(lane.head_due_at)})
     };
-    let line = |line: &Waiting| {
-        json!({"provider": line.provider, "class": line.class, "letters": line.letters,
-            "next_due_at": text(line.next_due_at)})
+    let refused = |waits: &Waiting| {
+        json!({"provider": waits.provider, "class": waits.class, "letters": waits.letters,
+            "next_due_at": text(waits.next_due_at)})
     };
     json!({
         "ready": queue.ready,
         "waiting": queue.waiting,
         "leased": queue.leased,
         "domains": queue.lanes.iter().map(lane).collect::<Vec<_>>(),
-        "refused": waiting.iter().map(line).collect::<Vec<_>>(),
+        "refused": waiting.iter().map(refused).collect::<Vec<_>>(),
     })
 }
 

@@ -40,17 +40,24 @@ impl Report {
             tallies
                 .iter()
                 .try_for_each(|tally| out.json(&wire(tally)))?;
-        } else if tallies.is_empty() {
-            say("Nothing has happened in that time; --since 30d looks further back.");
         } else {
-            out.line(by_provider(&tallies))?;
-            let classes = by_class(&tallies);
-            if !classes.is_empty() {
-                out.line(format!("\n{classes}"))?;
-            }
+            print(out, &tallies)?;
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn print(out: &mut Out, tallies: &[Tally]) -> Result<()> {
+    let (providers, classes) = (by_provider(tallies), by_class(tallies));
+    if providers.is_empty() {
+        say("Nothing has happened in that time; --since 30d looks further back.");
+        return Ok(());
+    }
+    out.line(providers)?;
+    if !classes.is_empty() {
+        out.line(format!("\n{classes}"))?;
+    }
+    Ok(())
 }
 
 fn wire(tally: &Tally) -> serde_json::Value {

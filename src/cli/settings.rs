@@ -20,7 +20,7 @@ pub(super) struct Settings {
     /// Read this configuration [default: ./postrider.toml where it exists, else built-in values]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Work on this PostgreSQL [default: POSTRIDER_DATABASE_URL or DATABASE_URL in the environment, else `database.url`]
+    /// Work on this PostgreSQL [default: `POSTRIDER_DATABASE_URL` or `DATABASE_URL` in the environment, else `database.url`]
     #[arg(long, global = true, value_name = "URL", hide_default_value = true)]
     database_url: Option<String>,
     /// Print data as JSON, one object per line.

@@ -117,7 +117,7 @@ fn try_all(set: &TemplateSet, folder: &Path, out: &mut Out) -> Result<ExitCode> 
     }
     say(format!(
         "{} written without a fault, {} found.",
-        count(written, "template"),
+        count(written, "letter"),
         count(faults, "fault")
     ));
     Ok(ExitCode::from(u8::from(faults > 0)))

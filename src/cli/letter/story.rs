@@ -72,10 +72,9 @@ impl Story {
                 waited(before, line.event.at)
             ));
             self.line(&format!("    {}", headline(&line.event)));
-            for detail in [refusal(&line.event), reason(&line.event), attempt(line)] {
-                detail
-                    .into_iter()
-                    .for_each(|detail| self.line(&format!("      {}", plain(&detail))));
+            let details = [refusal(&line.event), reason(&line.event), attempt(line)];
+            for detail in details.into_iter().flatten() {
+                self.line(&format!("      {}", plain(&detail)));
             }
             before = Some(line.event.at);
         }

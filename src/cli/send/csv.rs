@@ -64,14 +64,13 @@ pub(super) fn rows(
 /// Spreadsheets separate with a comma, a semicolon or a tab, as the country goes.
 fn separator(head: &[u8]) -> u8 {
     let line = head.split(|octet| *octet == b'\n').next().unwrap_or(head);
-    let count = |wanted: u8| line.iter().filter(|octet| **octet == wanted).count();
-    let mut found = (b',', count(b','));
-    for other in [b';', b'\t'] {
-        if count(other) > found.1 {
-            found = (other, count(other));
-        }
-    }
-    found.0
+    let count = |wanted: u8| line.split(|octet| *octet == wanted).count();
+    // Of equals the last wins, and a comma is the usual one.
+    let candidates = [b'\t', b';', b','];
+    candidates
+        .into_iter()
+        .max_by_key(|wanted| count(*wanted))
+        .unwrap_or(b',')
 }
 
 fn no_head(error: csv::Error) -> anyhow::Error {
@@ -118,15 +117,15 @@ impl Sheet {
         let letter = match self.reader.read_record(&mut record) {
             Ok(false) => return None,
             Ok(true) => self.letter(&record),
-            Err(error) => match error.kind() {
-                ErrorKind::Utf8 { .. } => Err((String::new(), "is not UTF-8 text".to_owned())),
-                _ => {
-                    self.ended = true;
-                    let line = self.reader.position().line();
-                    let place = format!("reading the file of letters at line {line}");
-                    return Some(Err(anyhow::Error::new(error).context(place)));
-                }
-            },
+            Err(error) if matches!(error.kind(), ErrorKind::Utf8 { .. }) => {
+                Err((String::new(), "is not UTF-8 text".to_owned()))
+            }
+            Err(error) => {
+                self.ended = true;
+                let line = self.reader.position().line();
+                let place = format!("reading the file of letters at line {line}");
+                return Some(Err(anyhow::Error::new(error).context(place)));
+            }
         };
         let here = self.reader.position();
         let line = record

@@ -93,7 +93,7 @@ fn letter(line: &Line, constants: &[Constant], letter_max: usize) -> Result<Stri
     // Some editors put a byte order mark before the first line.
     let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     let text = std::str::from_utf8(octets).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
-    let read = |error: serde_json::Error| whole(format!("is not JSON: {error}"));
+    let read = |error: serde_json::Error| whole(fault(&error));
     if constants.is_empty() {
         // Only looked at, so that the fault has a column; the database reads it for itself.
         let _: serde::de::IgnoredAny = serde_json::from_str(text).map_err(read)?;
@@ -104,6 +104,13 @@ fn letter(line: &Line, constants: &[Constant], letter_max: usize) -> Result<Stri
         constants::fill(fields, constants)?;
     }
     Ok(value.to_string())
+}
+
+/// The library counts lines within this line.
+fn fault(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let what = words.split(" at line ").next().unwrap_or(&words);
+    format!("is not JSON: {what} at column {}", error.column())
 }
 
 #[cfg(test)]
@@ -145,7 +152,7 @@ mod tests {
             b"{\"a\":\n\xff\n{}",
             &[],
             &[
-                "1! is not JSON: EOF while parsing a value at line 1 column 5",
+                "1! is not JSON: EOF while parsing a value at column 5",
                 "2! is not UTF-8 text",
                 "3: {}",
             ],

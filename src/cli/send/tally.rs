@@ -150,19 +150,21 @@ impl Tally {
             reason = "a rate for people needs no more than 52 bits"
         )]
         let rate = self.total() as f64 / seconds.max(0.001);
-        let mut words = format!("{}, {rate:.0}/s", count(self.total(), "letter"));
-        for (number, name) in [
+        let total = format!("{}, {rate:.0}/s", count(self.total(), "letter"));
+        let parts = [
             (self.accepted, "accepted"),
             (self.duplicate, "duplicate"),
             (self.suppressed, "suppressed"),
             (self.conflict, "conflict"),
             (self.invalid, "invalid"),
-        ] {
-            if number > 0 {
-                words.push_str(&format!(", {number} {name}"));
-            }
-        }
-        words
+        ];
+        let seen = parts.into_iter().filter(|(number, _)| *number > 0);
+        let words = seen.map(|(number, name)| format!("{number} {name}"));
+        [total]
+            .into_iter()
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Says a line without tearing the bar.
