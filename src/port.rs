@@ -9,10 +9,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::broadcast,
+};
 use uuid::Uuid;
 
-use crate::mail::{Domain, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict};
+use crate::mail::{Address, Domain, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -144,6 +147,19 @@ pub struct AttemptRecord {
     pub size_bytes: usize,
 }
 
+/// An address as its suppression is announced: whoever may listen need not learn addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AddressMark(pub String);
+
+/// What the store tells those who hold letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SuppressionNews {
+    /// A suppression of that address has committed.
+    Suppressed(AddressMark),
+    /// The store could not be heard for a while: anybody may have been suppressed.
+    Missed,
+}
+
 /// Our own trouble with the store; the letter's fate is untouched by it.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}")]
@@ -187,6 +203,12 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         max: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// The mark under which suppressions of that address are announced.
+    fn mark(address: &Address) -> AddressMark;
+
+    /// News of suppressions from now on, as they commit. A letter leased before them may not know that it is suppressed.
+    fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews>;
 
     /// Waits until somebody enqueues, at most `patience`.
     fn wait_for_work(&self, patience: Duration) -> impl Future<Output = ()> + Send;

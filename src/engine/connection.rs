@@ -9,7 +9,11 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt;
 use tracing::error;
 
-use super::{crew::Crew, deliver::deliver, site::Site};
+use super::{
+    crew::Crew,
+    deliver::{Unsaid, deliver},
+    site::Site,
+};
 use crate::{
     mail::{Evidence, Stage, Trouble, TroubleKind},
     port::{Clock, Dial, Dice, Dns, HostAnswer, LeasedLetter, Watch, World},
@@ -29,8 +33,8 @@ pub(super) struct Connection<'a, W: World> {
 
 /// What became of one letter on this connection.
 enum Turn {
-    /// It was judged; the next may come.
-    Judged,
+    /// It was judged, given back, or is no longer ours; the next may come.
+    Over,
     /// Nobody let us in, but other connections work: it waits for one of them.
     PutBack,
     /// Nobody answers at this site.
@@ -49,7 +53,7 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
             .catch_unwind()
             .await;
         match turn {
-            Ok(Turn::Judged) => {}
+            Ok(Turn::Over) => {}
             Ok(Turn::PutBack) => {
                 site.put_back(letter);
                 return true;
@@ -84,22 +88,18 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
-        if !self.crew.ledger.holds(letter.id()) {
-            // The claim was lost while the letter waited here: it is another node's now.
-            return Turn::Judged;
-        }
         match deliver(self, letter).await {
-            Ok((evidence, record)) => {
-                self.crew.judge(letter, evidence, record);
-                Turn::Judged
-            }
-            Err(_) if self.site.sessions() > 0 => Turn::PutBack,
-            Err(evidence) => Turn::Dead(evidence),
+            Ok((evidence, record)) => self.crew.judge(letter, evidence, record),
+            Err(Unsaid::NotLetIn(_)) if self.site.sessions() > 0 => return Turn::PutBack,
+            Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
+            Err(Unsaid::Lost) => self.crew.ledger.leave([(letter.lease, letter.id())]),
+            Err(Unsaid::GiveBack) => self.crew.give_back(std::slice::from_ref(letter)).await,
         }
+        Turn::Over
     }
 
-    /// The open session, or why no host of the site gives one.
-    pub(super) async fn session(&mut self) -> Result<&mut Wired<W>, Evidence> {
+    /// The open session, or why there is none. An engine that stops does not wait for a host to let it in.
+    pub(super) async fn session(&mut self) -> Result<&mut Wired<W>, Unsaid> {
         if self
             .session
             .as_ref()
@@ -108,12 +108,14 @@ impl<'a, W: World> Connection<'a, W> {
             self.hang_up().await;
         }
         if self.session.is_none() {
-            self.session = Some(self.open().await?);
+            let opened = self.crew.stop.run_until_cancelled(self.open()).await;
+            let opened = opened.ok_or(Unsaid::GiveBack)?;
+            self.session = Some(opened.map_err(Unsaid::NotLetIn)?);
             self.site.session_opened();
         }
         self.session
             .as_mut()
-            .ok_or_else(|| broken(TroubleKind::Io, "no session"))
+            .ok_or_else(|| Unsaid::NotLetIn(broken(TroubleKind::Io, "no session")))
     }
 
     /// Ends the session, politely if it still listens.

@@ -9,7 +9,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Limits, Trust, ledger::Ledger};
+use super::{
+    Limits, Trust,
+    ledger::{Ledger, Standing},
+};
 use crate::{
     bounce,
     compose::{Identity, Style, TemplateSet},
@@ -19,7 +22,7 @@ use crate::{
         Unsendable, Verdict,
     },
     policy::{Case, HandOff, StreamPolicy, judge},
-    port::{AttemptRecord, Broken, Clock, Dice, LeasedLetter, Settlement, World},
+    port::{AttemptRecord, Broken, Clock, Dice, LeasedLetter, Settlement, Store, World},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
 };
@@ -103,7 +106,31 @@ impl<W: World> Crew<W> {
         // The queue has a place for every letter of the ledger, and a letter is judged once: it is never full.
         if let Err(fault) = self.verdicts.try_send(settlement) {
             error!(letter.id = %leased.id(), error = %fault, "A verdict found no place; its lease will end");
+            self.ledger.leave([(leased.lease, leased.id())]);
         }
+    }
+
+    /// Whether this letter may still be handed over.
+    pub(super) fn standing(&self, leased: &LeasedLetter, letter: &Letter) -> Standing {
+        let mark = || W::Store::mark(&letter.to.mailbox.address);
+        let now = self.world.clock().now();
+        self.ledger.standing(leased, mark, now)
+    }
+
+    /// Gives claims back to the store untouched: whoever leases these letters next knows more about them.
+    pub(super) async fn give_back(&self, letters: &[LeasedLetter]) {
+        if letters.is_empty() {
+            return;
+        }
+        let held = letters
+            .iter()
+            .map(|letter| (letter.lease, letter.shard(), letter.id()));
+        let now = self.world.clock().now();
+        if let Err(trouble) = self.world.store().release(held.collect(), now).await {
+            error!(error = ?trouble, count = letters.len(), "Letters return when their leases end");
+        }
+        let claims = letters.iter().map(|letter| (letter.lease, letter.id()));
+        self.ledger.leave(claims);
     }
 
     fn settlement(

@@ -3,11 +3,11 @@
 //! Owns the sentence. Promises: nothing is said to a receiver for a letter that must not go or cannot be composed; what
 //! comes out is evidence for the judge, never a decision. Routing has happened (`dispatch`), judging follows (`crew`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{connection::Connection, crew::Crew};
+use super::{connection::Connection, crew::Crew, ledger::Standing};
 use crate::{
     compose::compose,
     dkim::{self, Signed},
@@ -19,19 +19,30 @@ use crate::{
 /// What is known when a letter's turn is over.
 type Told = (Evidence, Option<AttemptRecord>);
 
+/// Why nothing was said about a letter to its receiver.
+pub(super) enum Unsaid {
+    /// What the last host of the site said instead of letting us in.
+    NotLetIn(Evidence),
+    /// The claim ran out while the letter waited: it is, or will be, another node's.
+    Lost,
+    /// Its recipient may have been suppressed meanwhile, or the engine stops: it goes back to the store.
+    GiveBack,
+}
+
 /// A letter that may be handed over as it is.
 struct Ready<'a> {
+    leased: &'a LeasedLetter,
     letter: &'a Letter,
     signed: Signed,
     return_path: Address,
     prepare: Duration,
 }
 
-/// Checks, composes, signs and speaks; `Err` is what every host of the site said instead of letting us in.
+/// Checks, composes, signs and speaks; `Err` when it came to no word.
 pub(super) async fn deliver<W: World>(
     connection: &mut Connection<'_, W>,
     leased: &LeasedLetter,
-) -> Result<Told, Evidence> {
+) -> Result<Told, Unsaid> {
     match ready(connection.crew, leased) {
         Ok(ready) => speak(connection, &ready).await,
         Err(evidence) => Ok((evidence, None)),
@@ -55,6 +66,7 @@ fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready
     let signed = dkim::sign(&desk.keyring, &composed, now).map_err(unsendable)?;
     let return_path = return_path(&signed).map_err(unsendable)?;
     Ok(Ready {
+        leased,
         letter,
         signed,
         return_path,
@@ -76,7 +88,7 @@ fn unsendable(fault: Unsendable) -> Evidence {
 async fn speak<W: World>(
     connection: &mut Connection<'_, W>,
     ready: &Ready<'_>,
-) -> Result<Told, Evidence> {
+) -> Result<Told, Unsaid> {
     let mut told = say(connection, ready).await?;
     if told.0.hung_up_while_idle {
         told = say(connection, ready).await?;
@@ -93,9 +105,16 @@ struct Said {
 async fn say<W: World>(
     connection: &mut Connection<'_, W>,
     ready: &Ready<'_>,
-) -> Result<(Said, AttemptRecord), Evidence> {
+) -> Result<(Said, AttemptRecord), Unsaid> {
     let mut record = record(connection, ready);
+    let crew = Arc::clone(connection.crew);
     let session = connection.session().await?;
+    // Composing and connecting took their time: this is the last moment to learn that the letter must not go.
+    match crew.standing(ready.leased, ready.letter) {
+        Standing::Ours => {}
+        Standing::Lost => return Err(Unsaid::Lost),
+        Standing::InQuestion => return Err(Unsaid::GiveBack),
+    }
     let envelope = Envelope {
         return_path: &ready.return_path,
         recipient: &ready.letter.to.mailbox.address,

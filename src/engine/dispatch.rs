@@ -11,8 +11,8 @@ use tracing::error;
 
 use super::{connection, crew::Crew, site::Site, way::Way};
 use crate::{
-    mail::{Domain, Evidence, LetterId, Timestamp, Unroutable},
-    port::{Clock, Dice, Dns, LeasedLetter, Store, World},
+    mail::{Domain, Evidence, Timestamp, Unroutable},
+    port::{Clock, Dice, Dns, LeasedLetter, World},
     route,
 };
 
@@ -44,6 +44,8 @@ enum Done {
         domain: Domain,
         way: Result<Way, Unroutable>,
     },
+    /// The engine stopped before DNS answered.
+    Unasked,
     HungUp {
         site: Arc<Site>,
         put_back: bool,
@@ -111,7 +113,10 @@ impl<W: World> Dispatch<W> {
             .insert(domain.clone(), Route::Asked(vec![letter]));
         let crew = Arc::clone(&self.crew);
         self.tasks.spawn(async move {
-            let answer = crew.world.dns().mx(&domain).await;
+            let question = crew.world.dns().mx(&domain);
+            let Some(answer) = crew.stop.run_until_cancelled(question).await else {
+                return Done::Unasked;
+            };
             let plan = route::plan(&domain, &answer, crew.world.dice().roll());
             Done::Routed {
                 domain,
@@ -201,6 +206,7 @@ impl<W: World> Dispatch<W> {
     fn serve(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
             Ok(Done::Routed { domain, way }) => self.routed(domain, way),
+            Ok(Done::Unasked) => {}
             Ok(Done::HungUp { site, put_back }) => self.hung_up(&site, put_back),
             // A connection catches the panics of its letters; what falls through here is a fault of the engine, and
             // the letters concerned return when their leases end.
@@ -218,29 +224,23 @@ impl<W: World> Dispatch<W> {
 
     /// Gives back what was not handed to a receiver, lets connections finish their letter, and waits for all.
     pub(super) async fn drain(mut self) {
-        let mut unsent: Vec<LeasedLetter> = self
-            .sites
-            .values()
-            .flat_map(|site| site.take_all())
-            .collect();
+        let unsent = self.unsent();
+        self.crew.give_back(&unsent).await;
+        while self.tasks.join_next().await.is_some() {}
+        // Connections that were not let in put their letter back into the line.
+        let unsent = self.unsent();
+        self.crew.give_back(&unsent).await;
+    }
+
+    /// Every letter that waits for a connection or for DNS.
+    fn unsent(&mut self) -> Vec<LeasedLetter> {
+        let lines = self.sites.values().flat_map(|site| site.take_all());
+        let mut unsent: Vec<LeasedLetter> = lines.collect();
         for (_, route) in self.routes.drain() {
             if let Route::Asked(letters) = route {
                 unsent.extend(letters);
             }
         }
-        self.give_back(unsent).await;
-        while self.tasks.join_next().await.is_some() {}
-    }
-
-    async fn give_back(&self, letters: Vec<LeasedLetter>) {
-        let ids: Vec<LetterId> = letters.iter().map(LeasedLetter::id).collect();
-        let held = letters
-            .iter()
-            .map(|letter| (letter.lease, letter.shard(), letter.id()));
-        let now = self.crew.world.clock().now();
-        if let Err(trouble) = self.crew.world.store().release(held.collect(), now).await {
-            error!(error = ?trouble, count = ids.len(), "Letters return when their leases end");
-        }
-        self.crew.ledger.leave(ids);
+        unsent
     }
 }

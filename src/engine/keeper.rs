@@ -3,7 +3,7 @@
 //! Owns renewal. Promises: a claim is renewed while at least half of it is left, so a slow receiver costs nobody a
 //! lease; a claim that another node has taken leaves the ledger, and its letter is not handed to a receiver any more.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -34,11 +34,10 @@ async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, l
     if ending.is_empty() {
         return;
     }
-    let ids: Vec<_> = ending.iter().map(|(_, _, id)| *id).collect();
+    let claims: Vec<_> = ending.iter().map(|(lease, _, id)| (*lease, *id)).collect();
     let until = now.plus(lease);
     match store.renew(ending, until).await {
         Ok(lost) => {
-            ledger.renewed(ids, until);
             if !lost.is_empty() {
                 warn!(
                     count = lost.len(),
@@ -46,9 +45,13 @@ async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, l
                     lost.len()
                 );
             }
+            let lost: HashSet<_> = lost.into_iter().collect();
+            let (lost, kept): (Vec<_>, Vec<_>) =
+                claims.into_iter().partition(|(_, id)| lost.contains(id));
+            ledger.renewed(kept, until);
             ledger.leave(lost);
         }
         // Nothing is lost yet: half of the lease is left, and the next round asks again.
-        Err(trouble) => error!(error = ?trouble, count = ids.len(), "Could not renew leases"),
+        Err(trouble) => error!(error = ?trouble, count = claims.len(), "Could not renew leases"),
     }
 }

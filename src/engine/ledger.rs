@@ -11,9 +11,10 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::marks::{Heard, Marks};
 use crate::{
     mail::{LetterId, Shard, Timestamp},
-    port::{Lane, LeaseId, LeasedLetter},
+    port::{AddressMark, Lane, LeaseId, LeasedLetter},
 };
 
 /// How many letters may be in flight.
@@ -38,6 +39,7 @@ struct Pages {
     held: HashMap<LetterId, Held>,
     lanes: HashMap<Lane, usize>,
     pauses: HashMap<Lane, Timestamp>,
+    marks: Marks,
 }
 
 /// One claim on one letter.
@@ -51,6 +53,19 @@ pub(super) struct Held {
     lane: Lane,
     /// When the claim ends unless renewed.
     until: Timestamp,
+    /// How far we had heard of suppressions before it was leased.
+    heard: Heard,
+}
+
+/// Whether a leased letter may be handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is ours, and nothing new is known about its recipient.
+    Ours,
+    /// The claim has run out or was taken: it is, or will be, somebody else's.
+    Lost,
+    /// Its recipient may have been suppressed since it was leased.
+    InQuestion,
 }
 
 impl Ledger {
@@ -63,8 +78,8 @@ impl Ledger {
         }
     }
 
-    /// Enters letters just leased until `until`.
-    pub(super) fn enter(&self, letters: &[LeasedLetter], until: Timestamp) {
+    /// Enters letters just leased until `until`; `heard` was noted before the store was asked for them.
+    pub(super) fn enter(&self, letters: &[LeasedLetter], until: Timestamp, heard: Heard) {
         let mut pages = self.pages();
         for letter in letters {
             let held = Held {
@@ -72,25 +87,55 @@ impl Ledger {
                 shard: letter.shard(),
                 lane: letter.lane,
                 until,
+                heard,
             };
+            // A letter whose older claim ran out here can come back under a new one before the old copy's turn.
+            pages.strike(letter.id(), None);
             pages.held.insert(letter.id(), held);
             *pages.lanes.entry(letter.lane).or_default() += 1;
         }
     }
 
-    /// Strikes letters out: settled, given back or lost.
-    pub(super) fn leave(&self, ids: impl IntoIterator<Item = LetterId>) {
+    /// Strikes claims out: settled, given back or lost.
+    pub(super) fn leave(&self, claims: impl IntoIterator<Item = (LeaseId, LetterId)>) {
         let mut pages = self.pages();
-        for id in ids {
-            pages.strike(id);
+        for (lease, id) in claims {
+            pages.strike(id, Some(lease));
         }
         drop(pages);
         self.freed.notify_one();
     }
 
-    /// Whether the claim on this letter still stands.
-    pub(super) fn holds(&self, id: LetterId) -> bool {
-        self.pages().held.contains_key(&id)
+    /// How this letter stands at hand-off; `mark` is that of its recipient.
+    pub(super) fn standing(
+        &self,
+        letter: &LeasedLetter,
+        mark: impl FnOnce() -> AddressMark,
+        now: Timestamp,
+    ) -> Standing {
+        let pages = self.pages();
+        match pages.held.get(&letter.id()) {
+            // A node that was frozen wakes up with claims that others may have taken long ago.
+            Some(held) if held.lease != letter.lease || held.until <= now => Standing::Lost,
+            Some(held) if pages.marks.concern(mark, held.heard) => Standing::InQuestion,
+            Some(_) => Standing::Ours,
+            None => Standing::Lost,
+        }
+    }
+
+    /// How far we have heard of suppressions.
+    pub(super) fn heard(&self) -> Heard {
+        self.pages().marks.heard()
+    }
+
+    /// Notes that an address was suppressed.
+    pub(super) fn note(&self, mark: AddressMark) {
+        self.pages().marks.note(mark);
+    }
+
+    /// Notes that anybody may have been suppressed.
+    pub(super) fn miss(&self) {
+        self.pages().marks.miss();
     }
 
     /// Letters in flight.
@@ -146,10 +191,14 @@ impl Ledger {
     }
 
     /// Notes that claims now end at `until`.
-    pub(super) fn renewed(&self, ids: impl IntoIterator<Item = LetterId>, until: Timestamp) {
+    pub(super) fn renewed(
+        &self,
+        claims: impl IntoIterator<Item = (LeaseId, LetterId)>,
+        until: Timestamp,
+    ) {
         let mut pages = self.pages();
-        for id in ids {
-            if let Some(held) = pages.held.get_mut(&id) {
+        for (lease, id) in claims {
+            if let Some(held) = pages.held.get_mut(&id).filter(|held| held.lease == lease) {
                 held.until = until;
             }
         }
@@ -162,10 +211,15 @@ impl Ledger {
 }
 
 impl Pages {
-    fn strike(&mut self, id: LetterId) {
-        let Some(held) = self.held.remove(&id) else {
+    /// Strikes a letter out, if its claim is that one; `None` strikes any.
+    fn strike(&mut self, id: LetterId, lease: Option<LeaseId>) {
+        let Some(held) = self.held.get(&id).copied() else {
             return;
         };
+        if lease.is_some_and(|lease| lease != held.lease) {
+            return;
+        }
+        self.held.remove(&id);
         if let Some(count) = self.lanes.get_mut(&held.lane) {
             *count -= 1;
             if *count == 0 {
@@ -200,16 +254,73 @@ mod tests {
         }
     }
 
+    fn claim(number: u128) -> (LeaseId, LetterId) {
+        (LeaseId(Uuid::nil()), LetterId(Uuid::from_u128(number)))
+    }
+
+    fn check(ledger: &Ledger, letter: &LeasedLetter, now: Timestamp, expected: Standing) {
+        let mark = || AddressMark("anna".to_owned());
+        assert_eq!(ledger.standing(letter, mark, now), expected);
+    }
+
+    fn roomy() -> Ledger {
+        Ledger::new(Room {
+            total: 10,
+            per_lane: 2,
+        })
+    }
+
+    #[test]
+    fn a_letter_is_not_ours_once_its_claim_has_run_out() {
+        let ledger = roomy();
+        let letter = leased(1, 7);
+        ledger.enter(std::slice::from_ref(&letter), NOON, ledger.heard());
+        let before = Timestamp::from_seconds(NOON.seconds() - 1);
+        check(&ledger, &letter, before, Standing::Ours);
+        check(&ledger, &letter, NOON, Standing::Lost);
+    }
+
+    #[test]
+    fn a_letter_that_came_back_under_a_new_claim_is_held_once() {
+        let ledger = roomy();
+        let old = leased(1, 7);
+        let new = LeasedLetter {
+            lease: LeaseId(Uuid::from_u128(9)),
+            ..leased(1, 7)
+        };
+        let before = Timestamp::from_seconds(NOON.seconds() - 1);
+        ledger.enter(std::slice::from_ref(&old), NOON, ledger.heard());
+        ledger.enter(std::slice::from_ref(&new), NOON, ledger.heard());
+        check(&ledger, &old, before, Standing::Lost);
+        ledger.leave([claim(1)]);
+        check(&ledger, &new, before, Standing::Ours);
+        assert_eq!(ledger.room(before), [(Lane(7), 1)]);
+    }
+
+    #[test]
+    fn a_letter_is_in_question_when_its_recipient_was_suppressed_after_the_lease() {
+        let ledger = roomy();
+        let (early, late) = (leased(1, 7), leased(2, 7));
+        let before = Timestamp::from_seconds(NOON.seconds() - 1);
+        ledger.enter(std::slice::from_ref(&early), NOON, ledger.heard());
+        ledger.note(AddressMark("anna".to_owned()));
+        ledger.enter(std::slice::from_ref(&late), NOON, ledger.heard());
+        check(&ledger, &early, before, Standing::InQuestion);
+        check(&ledger, &late, before, Standing::Ours);
+        ledger.miss();
+        check(&ledger, &late, before, Standing::InQuestion);
+    }
+
     #[test]
     fn a_lane_that_is_full_has_no_room_and_the_others_all_of_it() {
         let ledger = Ledger::new(Room {
             total: 10,
             per_lane: 2,
         });
-        ledger.enter(&[leased(1, 7), leased(2, 7)], NOON);
+        ledger.enter(&[leased(1, 7), leased(2, 7)], NOON, Heard::default());
         assert_eq!(ledger.room(NOON), [(Lane(7), 0)]);
         assert_eq!((ledger.free(), ledger.per_lane()), (8, 2));
-        ledger.leave([LetterId(Uuid::from_u128(1))]);
+        ledger.leave([claim(1)]);
         assert_eq!(ledger.room(NOON), [(Lane(7), 1)]);
     }
 
@@ -219,8 +330,8 @@ mod tests {
             total: 10,
             per_lane: 2,
         });
-        ledger.enter(&[leased(1, 7)], NOON);
-        ledger.leave([LetterId(Uuid::from_u128(1)), LetterId(Uuid::from_u128(1))]);
+        ledger.enter(&[leased(1, 7)], NOON, Heard::default());
+        ledger.leave([claim(1), claim(1)]);
         assert!(ledger.is_empty());
         assert!(ledger.room(NOON).is_empty());
     }

@@ -13,6 +13,8 @@ mod janitor;
 mod keeper;
 mod ledger;
 mod limits;
+mod listener;
+mod marks;
 mod runner;
 mod settler;
 mod site;
@@ -32,7 +34,7 @@ pub use self::{
     limits::Limits,
     way::Trust,
 };
-use crate::port::World;
+use crate::port::{Store, World};
 
 /// One engine over one world.
 pub struct Engine<W: World> {
@@ -92,6 +94,11 @@ impl<W: World> Engine<W> {
         helpers.keepers.spawn(async move {
             keeper::keep_alive(world.store(), world.clock(), &book, lease, done).await;
         });
+        let news = self.world.store().suppression_news();
+        let (book, done) = (Arc::clone(ledger), settled.clone());
+        helpers
+            .keepers
+            .spawn(async move { listener::listen(news, &book, done).await });
         let (world, done) = (Arc::clone(&self.world), settled.clone());
         helpers.keepers.spawn(async move {
             janitor::promote_due(world.store(), world.clock(), done).await;

@@ -98,11 +98,13 @@ async fn lease<W: World>(
         room: crew.ledger.room(now),
         after,
     };
+    // Before the question: a suppression that commits while it is answered may be missing in the answer.
+    let heard = crew.ledger.heard();
     let begun = Instant::now();
     let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
         error!(error = ?trouble, "Could not lease letters");
     })?;
-    crew.ledger.enter(&leased.letters, until);
+    crew.ledger.enter(&leased.letters, until, heard);
     crew.world
         .watch()
         .leased(leased.letters.len(), begun.elapsed());

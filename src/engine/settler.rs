@@ -39,7 +39,11 @@ pub(super) async fn settle_all<S: Store, M: Watch>(
                 "Another node had taken {lost} letters before their verdict came"
             );
         }
-        ledger.leave(batch.drain(..).map(|settlement| settlement.id));
+        ledger.leave(
+            batch
+                .drain(..)
+                .map(|settlement| (settlement.lease, settlement.id)),
+        );
     }
 }
 

@@ -28,9 +28,13 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use tokio::sync::broadcast;
+
 use crate::{
-    mail::{LetterId, Shard, Timestamp},
-    port::{LeaseAsk, LeaseId, Leased, Settlement, Store, StoreError},
+    mail::{Address, LetterId, Shard, Timestamp},
+    port::{
+        AddressMark, LeaseAsk, LeaseId, Leased, Settlement, Store, StoreError, SuppressionNews,
+    },
 };
 
 pub use enqueue::Answer;
@@ -40,7 +44,6 @@ pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
 pub use registry::{Registry, Stream};
 pub use report::Tally;
 pub use suppressions::SuppressionFilter;
-pub use wake::suppression_mark;
 
 /// The hot statements are written for index scans and nested loops. A cached plan made while a table was small would scan
 /// it whole when it is large, and planning the lease costs more than running it: so those plans are ruled out.
@@ -150,6 +153,14 @@ impl Store for PgStore {
 
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
         promote::promote(&self.hot, now, max).await
+    }
+
+    fn mark(address: &Address) -> AddressMark {
+        wake::mark(&address.key())
+    }
+
+    fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
+        self.wake.suppression_news()
     }
 
     async fn wait_for_work(&self, patience: Duration) {

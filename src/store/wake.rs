@@ -15,8 +15,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{PgStore, trouble};
-use crate::port::StoreError;
+use super::trouble;
+use crate::port::{AddressMark, StoreError, SuppressionNews};
 
 const QUEUE: &str = "postrider_queue";
 const SUPPRESSED: &str = "postrider_suppressed";
@@ -27,10 +27,10 @@ const SUPPRESSIONS_KEPT: usize = 4096;
 /// Between two tries to reach a database that is away.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// The mark under which a suppression is announced: whoever may listen need not learn addresses.
-pub fn suppression_mark(address_key: &str) -> String {
+/// The twin of what the trigger `tell_suppressed` computes.
+pub(super) fn mark(address_key: &str) -> AddressMark {
     let hash = digest(&SHA256, address_key.as_bytes());
-    HEXLOWER.encode(&hash.as_ref()[..8])
+    AddressMark(HEXLOWER.encode(&hash.as_ref()[..8]))
 }
 
 #[derive(Debug)]
@@ -44,7 +44,14 @@ pub(super) struct Wake {
 #[derive(Debug)]
 struct Ears {
     work: Notify,
-    suppressed: broadcast::Sender<String>,
+    suppressed: broadcast::Sender<SuppressionNews>,
+}
+
+impl Ears {
+    /// Nobody listening is no fault: the next lease flags the letter.
+    fn tell(&self, news: SuppressionNews) {
+        let _ = self.suppressed.send(news);
+    }
 }
 
 impl Wake {
@@ -76,16 +83,12 @@ impl Wake {
         let _ = tokio::time::timeout(patience, self.ears.work.notified()).await;
     }
 
+    pub(super) fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
+        self.ears.suppressed.subscribe()
+    }
+
     pub(super) fn stop(&self) {
         self.stop.cancel();
-    }
-}
-
-impl PgStore {
-    /// Marks ([`suppression_mark`]) of addresses as their suppressions commit, so that letters already leased can be
-    /// dropped. A reader that lags sees `Lagged` and must then ask again about all that it holds.
-    pub fn recent_suppressions(&self) -> broadcast::Receiver<String> {
-        self.wake.ears.suppressed.subscribe()
     }
 }
 
@@ -100,6 +103,8 @@ async fn keep_listening(pool: PgPool, mut listener: PgListener, ears: &Ears) {
         // Ends only with the connection.
         let _ = hear(&mut listener, ears).await;
         listener = reconnect(&pool).await;
+        // Said after the new connection listens, so that nothing falls between the two.
+        ears.tell(SuppressionNews::Missed);
         ears.work.notify_one();
     }
 }
@@ -116,8 +121,9 @@ async fn reconnect(pool: &PgPool) -> PgListener {
 async fn hear(listener: &mut PgListener, ears: &Ears) -> Result<(), sqlx::Error> {
     while let Some(word) = listener.try_recv().await? {
         match word.channel() {
-            // Nobody listening is no fault: the next lease flags the letter.
-            SUPPRESSED => drop(ears.suppressed.send(word.payload().to_owned())),
+            SUPPRESSED => ears.tell(SuppressionNews::Suppressed(AddressMark(
+                word.payload().to_owned(),
+            ))),
             _ => ears.work.notify_one(),
         }
     }

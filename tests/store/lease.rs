@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use postrider::{
-    mail::{LetterId, Scope},
-    port::{Lane, LeaseAsk, Store},
-    store::HOT_SETTINGS,
+    mail::{Address, LetterId, Scope},
+    port::{Lane, LeaseAsk, Store, SuppressionNews},
+    store::{HOT_SETTINGS, PgStore},
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -91,7 +91,7 @@ async fn a_queued_letter_comes_flagged_once_its_recipient_is_suppressed() {
     let pool = support::database().await;
     let store = support::store(&pool).await;
     accepted(&store, &[plain("anna@mail.ru")]).await;
-    let mut heard = store.recent_suppressions();
+    let mut heard = store.suppression_news();
     store
         .suppress(&ban("Anna@mail.ru", Scope::Marketing))
         .await
@@ -103,7 +103,7 @@ async fn a_queued_letter_comes_flagged_once_its_recipient_is_suppressed() {
     );
     assert_eq!(
         heard.recv().await.unwrap(),
-        postrider::store::suppression_mark("anna@mail.ru")
+        SuppressionNews::Suppressed(PgStore::mark(&Address::parse("anna@mail.ru").unwrap()))
     );
 }
 
