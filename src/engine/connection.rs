@@ -69,7 +69,7 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
     false
 }
 
-impl<'a, W: World> Connection<'a, W> {
+impl<W: World> Connection<'_, W> {
     /// The next letter of the site, unless the engine stops or this connection has carried its share.
     async fn next(&mut self) -> Option<LeasedLetter> {
         let limits = &self.crew.desk.limits;
@@ -89,7 +89,7 @@ impl<'a, W: World> Connection<'a, W> {
 
     async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
         match deliver(self, letter).await {
-            Ok((evidence, record)) => self.crew.judge(letter, evidence, record),
+            Ok((evidence, record)) => self.crew.judge(letter, &evidence, record),
             Err(Unsaid::NotLetIn(_)) if self.site.sessions() > 0 => return Turn::PutBack,
             Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
             Err(Unsaid::Lost) => self.crew.ledger.leave([(letter.lease, letter.id())]),
@@ -227,7 +227,7 @@ impl<'a, W: World> Connection<'a, W> {
         let until = now.plus(self.crew.desk.limits.dead_site_pause);
         for letter in std::iter::once(first).chain(self.site.take_all()) {
             self.crew.ledger.pause(letter.lane, until);
-            self.crew.judge(&letter, evidence.clone(), None);
+            self.crew.judge(&letter, evidence, None);
         }
     }
 
@@ -239,7 +239,7 @@ impl<'a, W: World> Connection<'a, W> {
         }
         self.crew.judge(
             letter,
-            broken(TroubleKind::Io, "an internal fault of ours"),
+            &broken(TroubleKind::Io, "an internal fault of ours"),
             None,
         );
     }

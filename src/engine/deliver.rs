@@ -7,7 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{connection::Connection, crew::Crew, ledger::Standing};
+use super::{
+    connection::Connection,
+    crew::{Crew, turn_away},
+    ledger::Standing,
+};
 use crate::{
     compose::compose,
     dkim::{self, Signed},
@@ -52,7 +56,7 @@ pub(super) async fn deliver<W: World>(
 fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {
     let begun = Instant::now();
     let now = crew.world.clock().now();
-    if let Some(evidence) = crew.turn_away(leased, now) {
+    if let Some(evidence) = turn_away(leased, now) {
         return Err(evidence);
     }
     let letter = leased

@@ -49,7 +49,7 @@ async fn whole(door: &Door, body: Body) -> Result<Response, Problem> {
         let given = elements(&body, door.limits.batch)?;
         return Ok(Json(intake::enqueue(door, given).await?).into_response());
     }
-    let given = intake::look(&body).map_err(no_letter)?;
+    let given = intake::look(&body).map_err(|why| no_letter(&why))?;
     let answers = intake::enqueue(door, vec![Ok(given)]).await?;
     let answer = answers
         .first()
@@ -57,15 +57,15 @@ async fn whole(door: &Door, body: Body) -> Result<Response, Problem> {
     Ok((answer.http_status(), Json(answer)).into_response())
 }
 
-fn no_letter(why: String) -> Problem {
+fn no_letter(why: &str) -> Problem {
     Problem::bad_request(format!("the body {why}"))
 }
 
 /// Each element is judged alone, but the array has to be JSON as a whole: else nobody knows where its letters end.
 fn elements(body: &[u8], longest: usize) -> Result<Vec<Given>, Problem> {
-    let text = std::str::from_utf8(body).map_err(|_| no_letter("is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(body).map_err(|_| no_letter("is not UTF-8"))?;
     let elements: Vec<&RawValue> =
-        serde_json::from_str(text).map_err(|error| no_letter(format!("is not JSON: {error}")))?;
+        serde_json::from_str(text).map_err(|error| no_letter(&format!("is not JSON: {error}")))?;
     if elements.len() > longest {
         let many = elements.len();
         return Err(Problem::too_large(format!(
