@@ -19,6 +19,7 @@ use super::{
     answer::Answer,
     intake::{self, Given},
     lines::{Line, Lines},
+    problem,
     room::Place,
 };
 
@@ -98,7 +99,7 @@ impl Flow {
         let text = match intake::enqueue(&self.door, batch.given).await {
             Ok(answers) => self.tell(&batch.numbers, answers, words),
             Err(error) => {
-                tracing::error!(doing = %error.doing, error = %error.source, "the database failed a stream");
+                problem::log(&error);
                 self.goes_on = false;
                 self.tell(&[], Vec::new(), Some(DATABASE_AWAY.to_owned()))
             }
