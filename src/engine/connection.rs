@@ -29,6 +29,8 @@ pub(super) struct Connection<'a, W: World> {
     pub(super) crew: &'a Arc<Crew<W>>,
     pub(super) site: &'a Site,
     session: Option<Wired<W>>,
+    /// The name of the source that the session comes from.
+    source: String,
 }
 
 /// What became of one letter on this connection.
@@ -47,6 +49,7 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
         crew,
         site,
         session: None,
+        source: String::new(),
     };
     while let Some(letter) = connection.next().await {
         let turn = AssertUnwindSafe(connection.turn(&letter))
@@ -110,12 +113,18 @@ impl<'a, W: World> Connection<'a, W> {
         if self.session.is_none() {
             let opened = self.crew.stop.run_until_cancelled(self.open()).await;
             let opened = opened.ok_or(Unsaid::GiveBack)?;
-            self.session = Some(opened.map_err(Unsaid::NotLetIn)?);
+            let (session, source) = opened.map_err(Unsaid::NotLetIn)?;
+            (self.session, self.source) = (Some(session), source);
             self.site.session_opened();
         }
         self.session
             .as_mut()
             .ok_or_else(|| Unsaid::NotLetIn(broken(TroubleKind::Io, "no session")))
+    }
+
+    /// The name of the source that the session comes from.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// Ends the session, politely if it still listens.
@@ -127,14 +136,14 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1).
-    async fn open(&self) -> Result<Wired<W>, Evidence> {
+    async fn open(&self) -> Result<(Wired<W>, String), Evidence> {
         let mut last = broken(TroubleKind::Refused, "no mail host has an address");
         for host in self.site.way.hosts() {
             match self.addresses(host).await {
                 Ok(addresses) => {
                     for remote in addresses {
                         match self.open_at(host, remote).await {
-                            Ok(session) => return Ok(session),
+                            Ok(opened) => return Ok(opened),
                             Err(evidence) => last = evidence,
                         }
                     }
@@ -161,7 +170,7 @@ impl<'a, W: World> Connection<'a, W> {
         ))
     }
 
-    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<Wired<W>, Evidence> {
+    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<(Wired<W>, String), Evidence> {
         let tls = self.site.way.tls(&self.crew.desk.trust, self.crew.desk.tls);
         let opened = match self.open_with(host, remote, tls).await {
             Err(unopened) if unopened.clear_may_work => {
@@ -169,7 +178,9 @@ impl<'a, W: World> Connection<'a, W> {
             }
             opened => opened,
         };
-        let encrypted = opened.as_ref().is_ok_and(|session| session.tls().is_some());
+        let encrypted = opened
+            .as_ref()
+            .is_ok_and(|(session, _)| session.tls().is_some());
         let provider = self.site.way.provider().name();
         self.crew
             .world
@@ -178,7 +189,12 @@ impl<'a, W: World> Connection<'a, W> {
         opened.map_err(|unopened| unopened.evidence)
     }
 
-    async fn open_with(&self, host: &str, remote: IpAddr, tls: Tls) -> Result<Wired<W>, Unopened> {
+    async fn open_with(
+        &self,
+        host: &str,
+        remote: IpAddr,
+        tls: Tls,
+    ) -> Result<(Wired<W>, String), Unopened> {
         let desk = &self.crew.desk;
         let dice = self.crew.world.dice().roll();
         let source = route::choose_source(&desk.sources, remote, None, dice)
@@ -192,18 +208,16 @@ impl<'a, W: World> Connection<'a, W> {
             })?;
         let login = self.site.way.login();
         let (ehlo, login, timeouts) = (&source.ehlo, login.as_ref(), desk.timeouts);
-        Session::open(
-            wire,
-            &Hello {
-                ehlo,
-                host,
-                remote,
-                tls,
-                login,
-                timeouts,
-            },
-        )
-        .await
+        let hello = Hello {
+            ehlo,
+            host,
+            remote,
+            tls,
+            login,
+            timeouts,
+        };
+        let session = Session::open(wire, &hello).await?;
+        Ok((session, source.name.clone()))
     }
 
     async fn dial(

@@ -124,6 +124,7 @@ async fn say<W: World>(
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
     record.talk = outcome.talk;
+    connection.source().clone_into(&mut record.source);
     Ok((
         Said {
             hung_up_while_idle: hung_up_while_idle(&outcome),
