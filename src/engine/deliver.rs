@@ -128,6 +128,7 @@ async fn say<W: World>(
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
     record.talk = outcome.talk;
+    connection.source().clone_into(&mut record.source);
     Ok((
         Said {
             hung_up_while_idle: hung_up_while_idle(&outcome),
@@ -147,14 +148,8 @@ fn hung_up_while_idle(outcome: &Outcome) -> bool {
 
 fn record<W: World>(connection: &Connection<'_, W>, ready: &Ready<'_>) -> AttemptRecord {
     AttemptRecord {
-        site: connection.site.name.clone(),
-        provider: connection.site.way.provider().name(),
-        host: None,
-        remote: None,
-        source: String::new(),
-        tls: None,
         prepare: ready.prepare,
-        talk: Duration::ZERO,
         size_bytes: ready.signed.bytes().len(),
+        ..connection.site.unspoken()
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Wishes {
     pub(crate) in_doubt: InDoubt,
     pub(crate) fixed: FixedRoutes,
     pub(crate) tls: TlsPolicy,
+    /// The name of its source.
+    pub(crate) source: &'static str,
 }
 
 impl Default for Wishes {
@@ -51,6 +53,7 @@ impl Default for Wishes {
             in_doubt: InDoubt::Hold,
             fixed: FixedRoutes::default(),
             tls: TlsPolicy::Opportunistic,
+            source: "test",
         }
     }
 }
@@ -87,7 +90,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         templates: templates::load(&templates_folder(), Some("ru")).unwrap(),
         keyring: keyring(),
         sources: vec![Source {
-            name: "test".to_owned(),
+            name: wishes.source.to_owned(),
             address: None,
             ehlo: domain("mail.example.com"),
         }],

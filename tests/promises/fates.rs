@@ -26,6 +26,7 @@ const ENDINGS: [&str; 7] = [
 pub(crate) struct Fate {
     pub(crate) id: LetterId,
     pub(crate) to: String,
+    pub(crate) stream: String,
     pub(crate) state: State,
     /// Copies that the provider took.
     pub(crate) copies: u16,
@@ -53,6 +54,7 @@ impl World {
             Fate {
                 id: view.id,
                 to,
+                stream: letter.map_or_else(String::new, |l| l.stream.clone()),
                 state: view.state,
                 copies: record.accepted,
                 tries: record.attempts,
