@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "api/document.rs"]
+mod document;
 #[path = "api/entry.rs"]
 mod entry;
 #[path = "api/house.rs"]

@@ -134,7 +134,9 @@ impl Flow {
     async fn arrival(&mut self, until: Option<Instant>) -> Arrival {
         let patience = until.unwrap_or_else(|| Instant::now() + self.door.limits.silence);
         tokio::select! {
+            // First, because a client that always has more would keep a stopping server busy.
             biased;
+            () = self.door.stop.cancelled() => Arrival::End(End::Stopping),
             piece = timeout_at(patience, self.body.next()) => match piece {
                 Ok(Some(Ok(piece))) => Arrival::Piece(piece),
                 Ok(Some(Err(_))) => Arrival::End(End::Broken),
@@ -142,7 +144,6 @@ impl Flow {
                 Err(_) if until.is_some() => Arrival::Nothing,
                 Err(_) => Arrival::End(End::Silent),
             },
-            () = self.door.stop.cancelled() => Arrival::End(End::Stopping),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A house to call at: a database of its own, the router in memory, a clock that the test moves.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write,
     sync::{
         Arc,
@@ -158,6 +159,36 @@ impl House {
         let answers = told.json();
         let id = |answer: &Value| answer["id"].as_str().unwrap().to_owned();
         answers.as_array().unwrap().iter().map(id).collect()
+    }
+
+    /// Reads so many events of the feed: how often each letter had one, and the last cursor.
+    ///
+    /// It waits for them, because the tests beside this one have transactions open on the same server.
+    pub(crate) async fn read_events(
+        &self,
+        mut cursor: String,
+        limit: usize,
+        count: u32,
+    ) -> (BTreeMap<String, u32>, String) {
+        let mut seen = BTreeMap::new();
+        while seen.values().sum::<u32>() < count {
+            let address = format!("/v1/events?after={cursor}&limit={limit}&wait=30");
+            let page = self.get(&address).await.json();
+            let events = page["events"].as_array().unwrap();
+            assert!(
+                (1..=limit).contains(&events.len()),
+                "{} events",
+                events.len()
+            );
+            for event in events {
+                let letter = event["letter"].as_str().unwrap().to_owned();
+                *seen.entry(letter).or_default() += 1;
+            }
+            page["cursor"].as_str().unwrap().clone_into(&mut cursor);
+        }
+        let beyond = self.get(&format!("/v1/events?after={cursor}")).await;
+        assert_eq!(beyond.json()["events"], json!([]));
+        (seen, cursor)
     }
 
     pub(crate) fn move_clock(&self, seconds: i64) {

@@ -6,7 +6,7 @@ use postrider::mail::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::house::{House, assert_page, letter, letter_with, open};
+use crate::house::{assert_page, letter, letter_with, open};
 
 #[tokio::test]
 async fn a_letter_is_shown_with_its_state_and_history_but_not_its_words() {
@@ -34,8 +34,11 @@ async fn the_feed_is_read_page_by_page() {
         .map(|n| letter(&format!("r{n}@example.org")))
         .collect();
     house.accepted(&letters).await;
-    assert_page("events_first_page", &house.get("/v1/events?limit=2").await);
-    let seen = read_on(&house, String::new(), 2).await.0;
+    assert_page(
+        "events_first_page",
+        &house.get("/v1/events?limit=2&wait=30").await,
+    );
+    let seen = house.read_events(String::new(), 2, 5).await.0;
     assert_eq!(seen.values().copied().collect::<Vec<_>>(), [1; 5]);
 }
 
@@ -64,25 +67,6 @@ async fn a_waiting_reader_is_sent_away_when_the_server_stops() {
     assert_eq!(page.json()["events"], json!([]));
 }
 
-/// Reads to the end of the feed: how often each letter's event came, and the last cursor.
-async fn read_on(house: &House, mut cursor: String, limit: u32) -> (BTreeMap<String, u32>, String) {
-    let mut seen = BTreeMap::new();
-    loop {
-        let address = format!("/v1/events?after={cursor}&limit={limit}");
-        let page = house.get(&address).await.json();
-        let events = page["events"].as_array().unwrap();
-        if events.is_empty() {
-            return (seen, cursor);
-        }
-        assert!(events.len() <= limit as usize);
-        for event in events {
-            let letter = event["letter"].as_str().unwrap().to_owned();
-            *seen.entry(letter).or_default() += 1;
-        }
-        page["cursor"].as_str().unwrap().clone_into(&mut cursor);
-    }
-}
-
 async fn enqueue_by_sql(connection: &mut PgConnection, to: &str) -> String {
     let statement = format!("select postrider.enqueue('{}'::jsonb)->>'id'", letter(to));
     sqlx::query_scalar(AssertSqlSafe(statement))
@@ -102,10 +86,10 @@ async fn every_event_is_seen_once_also_those_of_transactions_that_commit_late() 
         .map(|n| letter(&format!("r{n}@example.org")))
         .collect();
     expected.extend(house.accepted(&after).await);
-    let (mut seen, cursor) = read_on(&house, String::new(), 3).await;
-    assert!(!seen.contains_key(&expected[1]), "seen before its commit");
+    let (mut seen, cursor) = house.read_events(String::new(), 3, 1).await;
+    assert_eq!(seen.keys().collect::<Vec<_>>(), [&expected[0]]);
     open.commit().await.unwrap();
-    let (rest, _) = read_on(&house, cursor, 3).await;
+    let (rest, _) = house.read_events(cursor, 3, 8).await;
     for (letter, times) in rest {
         *seen.entry(letter).or_default() += times;
     }

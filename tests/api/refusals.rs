@@ -1,11 +1,13 @@
 //! Requests that are refused as a whole.
 
-use std::{future::Future, pin::Pin, sync::atomic::Ordering};
+use std::{convert::Infallible, future::Future, pin::Pin, sync::atomic::Ordering, time::Duration};
 
 use axum::{body::Body, http::header};
+use futures_util::stream;
+use postrider::http::Limits;
 use serde_json::{Value, json};
 
-use crate::house::{House, assert_page, letter, open};
+use crate::house::{House, assert_page, letter, limits, open, open_with};
 
 /// Each with its snapshot's name, method, address, media type and body.
 const CASES: [(&str, &str, &str, &str, &str); 17] = [
@@ -166,6 +168,21 @@ async fn a_body_over_the_limit_is_refused_without_reading_on() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let silence = Duration::from_millis(10);
+    let house = open_with(Limits {
+        silence,
+        ..limits()
+    })
+    .await;
+    let never = Body::from_stream(stream::pending::<Result<&str, Infallible>>());
+    assert_page(
+        "refused_body_too_slow",
+        &house.post("application/json", never).await,
+    );
+}
+
+#[tokio::test]
 async fn a_compressed_body_is_refused() {
     let house = open().await;
     let mut request = house.request("POST", "/v1/letters", "application/json", "{}");
@@ -196,6 +213,8 @@ async fn a_database_that_is_away_is_503_and_tells_nothing_of_our_inside() {
         assert_eq!(told.headers["retry-after"], "5");
         assert!(!told.text().contains("pool"), "{}", told.text());
     }
+    let told = house.post("application/json", letter("anna@example.org").to_string());
+    assert_page("refused_letter_database_away", &told.await);
     assert_page("refused_database_away", &house.get("/v1/events").await);
     assert_eq!(house.get("/healthz").await.status, 200);
 }

@@ -172,6 +172,20 @@ async fn a_stream_ends_in_good_order_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_stream_without_end_does_not_keep_a_stopping_server_busy() {
+    let house = open().await;
+    let endless = body(stream::iter(1..).map(line));
+    let request = house.request("POST", "/v1/letters", "application/x-ndjson", endless);
+    let mut answers = house.send(request).await.into_body().into_data_stream();
+    answers.next().await.unwrap().unwrap();
+    house.stop.cancel();
+    let last = answers.next().await.unwrap().unwrap();
+    let word = format!("{{\"line\":{},\"status\":\"error\"", limits().batch + 1);
+    assert!(last.starts_with(word.as_bytes()), "{last:?}");
+    assert!(answers.next().await.is_none());
+}
+
+#[tokio::test]
 async fn half_a_letter_of_a_broken_body_is_not_enqueued() {
     let house = open().await;
     let whole = line(1);
