@@ -83,6 +83,12 @@ impl TestDatabase {
     pub(crate) fn url(&self) -> String {
         self.options.to_url_lossy().to_string()
     }
+
+    /// Its address for another user.
+    pub(crate) fn url_of(&self, user: &str, password: &str) -> String {
+        let options = self.options.clone().username(user).password(password);
+        options.to_url_lossy().to_string()
+    }
 }
 
 impl Drop for TestDatabase {
