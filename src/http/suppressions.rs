@@ -24,6 +24,12 @@ const NOTE_CHARACTERS_MAX: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub(super) struct Whom {
     address: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    address: String,
     scope: Option<String>,
 }
 
@@ -64,9 +70,6 @@ pub(super) async fn list(
     State(door): State<Door>,
     Query(whom): Query<Whom>,
 ) -> Result<Json<Ledger>, Problem> {
-    if whom.scope.is_some() {
-        return Err(Problem::bad_request("only `address` can be asked for"));
-    }
     let filter = SuppressionFilter {
         address: whom.address.as_deref().map(address).transpose()?,
         max: LISTED_MAX,
@@ -91,16 +94,11 @@ pub(super) async fn add(
 
 pub(super) async fn remove(
     State(door): State<Door>,
-    Query(whom): Query<Whom>,
+    Query(which): Query<Which>,
 ) -> Result<Json<Removed>, Problem> {
-    let given = whom
-        .address
-        .ok_or_else(|| Problem::bad_request("`address` is missing"))?;
-    let scope = whom.scope.as_deref().map(scope).transpose()?;
-    let removed = door
-        .store
-        .unsuppress(&address(&given)?, scope.as_ref())
-        .await?;
+    let address = address(&which.address)?;
+    let scope = which.scope.as_deref().map(scope).transpose()?;
+    let removed = door.store.unsuppress(&address, scope.as_ref()).await?;
     Ok(Json(Removed { removed }))
 }
 

@@ -161,7 +161,7 @@ impl Provider {
     /// Whether this letter's line is cut now; at most once per letter.
     pub(super) fn cut(&self, envelope: &Envelope, is_after_dot: bool) -> Option<Cut> {
         let (return_path, recipient) = (&envelope.return_path, &envelope.recipient);
-        let place = self.temper.cut(self.seed, return_path, recipient)?;
+        let place = self.temper.cut(self.seed, recipient)?;
         if (place == Cut::MidLetter) == is_after_dot {
             return None;
         }
@@ -173,12 +173,12 @@ impl Provider {
 
     /// What is said against a letter after its final dot, if anything.
     pub(super) fn objection(&self, envelope: &Envelope) -> Option<Saying> {
-        let (return_path, recipient) = (&envelope.return_path, &envelope.recipient);
+        let recipient = &envelope.recipient;
         let unfit = self.mailbox_refusal(recipient, Stage::FinalDot);
         if unfit.is_some() {
             return unfit;
         }
-        let is_spam = self.temper.is_spam(self.seed, return_path, recipient);
+        let is_spam = self.temper.is_spam(self.seed, recipient);
         is_spam.then(|| self.words(Refusal::Spam, 0))
     }
 

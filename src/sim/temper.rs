@@ -1,8 +1,8 @@
 //! What a simulated provider is like: its patience, its limits and its bad habits.
 //!
 //! Owns [`Temper`], which combines any of them, and [`Mailbox`], which says what kind of mailbox an address is.
-//! Promises: everything is decided by the seed and the words on the envelope, never by the order of arrival, except
-//! where a provider's memory is the point (greylisting, rates). Leaves wording to `dialect`, memory to `memory`.
+//! Promises: everything is decided by the seed and the recipient, never by the return path (whose token differs from run
+//! to run) or the order of arrival, except where a provider's memory is the point (greylisting, rates). Leaves wording to `dialect`, memory to `memory`.
 
 use std::time::Duration;
 
@@ -147,21 +147,20 @@ impl Temper {
     }
 
     /// Whether this letter is taken for spam: always for `spam-` addresses.
-    pub(super) fn is_spam(&self, seed: u64, return_path: &str, recipient: &str) -> bool {
-        recipient.starts_with("spam-") || falls(self.spam, seed, "spam", &[return_path, recipient])
+    pub(super) fn is_spam(&self, seed: u64, recipient: &str) -> bool {
+        recipient.starts_with("spam-") || falls(self.spam, seed, "spam", &[recipient])
     }
 
     /// Whether and where this letter's line is cut.
-    pub(super) fn cut(&self, seed: u64, return_path: &str, recipient: &str) -> Option<Cut> {
+    pub(super) fn cut(&self, seed: u64, recipient: &str) -> Option<Cut> {
         let places = [
             (self.cuts.mid_letter, "mid-letter", Cut::MidLetter),
             (self.cuts.after_dot_kept, "kept", Cut::AfterDotKept),
             (self.cuts.after_dot_lost, "lost", Cut::AfterDotLost),
         ];
-        let words = [return_path, recipient];
         let mut drawn = places.into_iter();
         drawn
-            .find(|(share, word, _)| falls(*share, seed, word, &words))
+            .find(|(share, word, _)| falls(*share, seed, word, &[recipient]))
             .map(|(.., cut)| cut)
     }
 }
@@ -202,7 +201,7 @@ mod tests {
         assert_eq!(kind("full-anna@example.com"), Mailbox::Full);
         assert_eq!(kind("disabled-anna@example.com"), Mailbox::Disabled);
         assert_eq!(kind("anna@example.com"), Mailbox::Good);
-        assert!(generous.is_spam(1, "", "spam-anna@example.com"));
+        assert!(generous.is_spam(1, "spam-anna@example.com"));
         assert!(
             generous
                 .greylist_delay(1, "greylist-anna@example.com")
@@ -212,9 +211,6 @@ mod tests {
 
     #[test]
     fn a_generous_provider_cuts_nobody_off() {
-        assert_eq!(
-            Temper::generous().cut(1, "a@example.com", "b@mail.ru"),
-            None
-        );
+        assert_eq!(Temper::generous().cut(1, "b@mail.ru"), None);
     }
 }

@@ -42,11 +42,14 @@ pub(crate) struct TestDatabase {
 
 /// Makes one: `let database = support::database().await;`
 pub(crate) async fn database() -> TestDatabase {
+    make(&server().await.template).await
+}
+
+async fn make(template: &str) -> TestDatabase {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = server().await;
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("postrider_test_{}_{number}", std::process::id());
-    let template = &server.template;
     server
         .act(&format!(
             "create database {name} template {template} strategy file_copy"
@@ -65,6 +68,11 @@ pub(crate) async fn database() -> TestDatabase {
     }
 }
 
+/// Like [`database`], without the schema.
+pub(crate) async fn empty_database() -> TestDatabase {
+    make("template0").await
+}
+
 impl TestDatabase {
     /// Connections to it.
     pub(crate) fn pool(&self) -> &PgPool {
@@ -74,6 +82,12 @@ impl TestDatabase {
     /// Its address, for a program that connects by itself.
     pub(crate) fn url(&self) -> String {
         self.options.to_url_lossy().to_string()
+    }
+
+    /// Its address for another user.
+    pub(crate) fn url_of(&self, user: &str, password: &str) -> String {
+        let options = self.options.clone().username(user).password(password);
+        options.to_url_lossy().to_string()
     }
 }
 

@@ -1,0 +1,35 @@
+//! The promises of the house under fire: real PostgreSQL, real sockets, the real engine, and receivers that misbehave.
+//!
+//! `world` builds the stage, `fates` compares both ends letter by letter, and the other files hold one promise each.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what went wrong by stopping"
+)]
+
+#[path = "promises/bad.rs"]
+mod bad;
+#[path = "promises/crash.rs"]
+mod crash;
+#[path = "promises/desk.rs"]
+mod desk;
+#[path = "promises/fair.rs"]
+mod fair;
+#[path = "promises/fates.rs"]
+mod fates;
+#[path = "promises/letters.rs"]
+mod letters;
+#[path = "promises/process.rs"]
+mod process;
+#[path = "wire/receiver.rs"]
+mod receiver;
+#[path = "promises/share.rs"]
+mod share;
+#[path = "promises/stop.rs"]
+mod stop;
+#[path = "support/mod.rs"]
+mod support;
+#[path = "promises/suppressed.rs"]
+mod suppressed;
+#[path = "promises/world.rs"]
+mod world;
