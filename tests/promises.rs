@@ -19,6 +19,8 @@ mod fair;
 mod fates;
 #[path = "promises/letters.rs"]
 mod letters;
+#[path = "promises/outage.rs"]
+mod outage;
 #[path = "promises/process.rs"]
 mod process;
 #[path = "wire/receiver.rs"]
