@@ -2,7 +2,7 @@
 //!
 //! Owns the wire's own types and words (docs/http.md). Promises: a request holds a bounded part of memory, whatever its
 //! length; nobody enters `/v1` without a key; an error says what the caller can change and nothing about our inside. Leaves
-//! every rule about letters to `store`. Read [`letters`] next, then [`stream`].
+//! every rule about letters to `store`. Read `letters` next, then `stream`.
 
 mod answer;
 mod events;
