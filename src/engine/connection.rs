@@ -72,7 +72,7 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
     false
 }
 
-impl<'a, W: World> Connection<'a, W> {
+impl<W: World> Connection<'_, W> {
     /// The next letter of the site, unless the engine stops or this connection has carried its share.
     async fn next(&mut self) -> Option<LeasedLetter> {
         let limits = &self.crew.desk.limits;

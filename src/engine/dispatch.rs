@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A route is asked for again after this; the resolver's own cache below obeys the records' TTL.
-const ROUTE_FRESH: Duration = Duration::from_secs(60);
+const ROUTE_FRESH: Duration = Duration::from_mins(1);
 
 /// Routes remembered; beyond it the stale ones are forgotten.
 const ROUTES_MAX: usize = 50_000;
