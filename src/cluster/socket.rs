@@ -60,10 +60,7 @@ impl SocketFolder {
 
     /// Where clients find that database; `psql` and every libpq client understand it as well.
     pub(super) fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://{SUPERUSER}@localhost:5432/{database}?host={}",
-            self.path.display()
-        )
+        url(&self.path, database)
     }
 
     /// Removes a folder made for this run.
@@ -72,6 +69,14 @@ impl SocketFolder {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// The address of a database behind the socket in that folder.
+pub(super) fn url(folder: &Path, database: &str) -> String {
+    format!(
+        "postgres://{SUPERUSER}@localhost:5432/{database}?host={}",
+        folder.display()
+    )
 }
 
 /// Neither PostgreSQL's list of folders nor an URL needs quoting for such a path.

@@ -92,7 +92,7 @@ impl<W: World> Connection<'_, W> {
 
     async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
         match deliver(self, letter).await {
-            Ok((evidence, record)) => self.crew.judge(letter, evidence, record),
+            Ok((evidence, record)) => self.crew.judge(letter, &evidence, record),
             Err(Unsaid::NotLetIn(_)) if self.site.sessions() > 0 => return Turn::PutBack,
             Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
             Err(Unsaid::Lost) => self.crew.ledger.leave([(letter.lease, letter.id())]),
@@ -137,37 +137,39 @@ impl<W: World> Connection<'_, W> {
 
     /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1).
     async fn open(&self) -> Result<(Wired<W>, String), Evidence> {
-        let mut last = broken(TroubleKind::Refused, "no mail host has an address");
+        let mut answers = Vec::new();
+        let mut last = None;
         for host in self.site.way.hosts() {
-            match self.addresses(host).await {
-                Ok(addresses) => {
-                    for remote in addresses {
-                        match self.open_at(host, remote).await {
-                            Ok(opened) => return Ok(opened),
-                            Err(evidence) => last = evidence,
-                        }
-                    }
+            let answer = self.addresses(host).await;
+            for remote in self.in_order(&answer) {
+                match self.open_at(host, remote).await {
+                    Ok(opened) => return Ok(opened),
+                    Err(evidence) => last = Some(evidence),
                 }
-                Err(evidence) => last = evidence,
             }
+            answers.push(answer);
         }
-        Err(last)
+        Err(last.unwrap_or_else(|| Evidence::Unroutable(self.site.way.without_address(&answers))))
     }
 
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Evidence> {
-        let why = match self.crew.world.dns().addresses(host).await {
-            HostAnswer::Addresses(found) if !found.is_empty() => {
-                let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
-                return Ok(route::addresses(&found, family, dice));
-            }
-            HostAnswer::Addresses(_) => "has no address".to_owned(),
-            HostAnswer::NoSuchHost => "does not exist".to_owned(),
-            HostAnswer::Trouble(why) => format!("has no address that DNS tells: {why}"),
+    async fn addresses(&self, host: &str) -> HostAnswer {
+        // Only a fixed route names an address.
+        match host.parse() {
+            Ok(address) => HostAnswer::Addresses(vec![address]),
+            Err(_) => self.crew.world.dns().addresses(host).await,
+        }
+    }
+
+    fn in_order(&self, answer: &HostAnswer) -> Vec<IpAddr> {
+        let HostAnswer::Addresses(found) = answer else {
+            return Vec::new();
         };
-        Err(broken(
-            TroubleKind::Refused,
-            &format!("mail host {host} {why}"),
-        ))
+        // The host of a fixed route may lie inside this machine.
+        if self.site.way.port().is_some() {
+            return found.clone();
+        }
+        let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
+        route::addresses(found, family, dice)
     }
 
     async fn open_at(&self, host: &str, remote: IpAddr) -> Result<(Wired<W>, String), Evidence> {
@@ -178,14 +180,13 @@ impl<W: World> Connection<'_, W> {
             }
             opened => opened,
         };
-        let encrypted = opened
-            .as_ref()
-            .is_ok_and(|(session, _)| session.tls().is_some());
+        let session = opened.as_ref().ok().map(|(session, _)| session);
+        let encryption = session.and_then(Session::tls);
         let provider = self.site.way.provider().name();
         self.crew
             .world
             .watch()
-            .connected(provider, encrypted, opened.is_ok());
+            .connected(provider, encryption, opened.is_ok());
         opened.map_err(|unopened| unopened.evidence)
     }
 
@@ -237,7 +238,8 @@ impl<W: World> Connection<'_, W> {
         let until = now.plus(self.crew.desk.limits.dead_site_pause);
         for letter in std::iter::once(first).chain(self.site.take_all()) {
             self.crew.ledger.pause(letter.lane, until);
-            self.crew.judge(&letter, evidence.clone(), None);
+            self.crew
+                .judge(&letter, evidence, Some(self.site.unspoken()));
         }
     }
 
@@ -249,7 +251,7 @@ impl<W: World> Connection<'_, W> {
         }
         self.crew.judge(
             letter,
-            broken(TroubleKind::Io, "an internal fault of ours"),
+            &broken(TroubleKind::Io, "an internal fault of ours"),
             None,
         );
     }

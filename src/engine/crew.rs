@@ -73,22 +73,6 @@ pub(super) struct Crew<W: World> {
 }
 
 impl<W: World> Crew<W> {
-    /// Why this letter must not be handed over, if it must not.
-    pub(super) fn turn_away(&self, leased: &LeasedLetter, now: Timestamp) -> Option<Evidence> {
-        match &leased.letter {
-            Ok(letter) => {
-                let (suppressed, valid_until) = (leased.suppressed, letter.valid_until);
-                HandOff {
-                    suppressed,
-                    cancelled: false,
-                    valid_until,
-                }
-                .objection(now)
-            }
-            Err(broken) => Some(Evidence::Unsendable(broken.fault.clone())),
-        }
-    }
-
     /// The stream of a letter.
     pub(super) fn stream(&self, letter: &Letter) -> Result<&Stream, Unsendable> {
         let unknown = || Unsendable::new("stream", format!("{} is not configured", letter.stream));
@@ -99,10 +83,10 @@ impl<W: World> Crew<W> {
     pub(super) fn judge(
         &self,
         leased: &LeasedLetter,
-        evidence: Evidence,
+        evidence: &Evidence,
         attempt: Option<AttemptRecord>,
     ) {
-        let settlement = self.settlement(leased, &evidence, attempt);
+        let settlement = self.settlement(leased, evidence, attempt);
         // The queue has a place for every letter of the ledger, and a letter is judged once: it is never full.
         if let Err(fault) = self.verdicts.try_send(settlement) {
             error!(letter.id = %leased.id(), error = %fault, "A verdict found no place; its lease will end");
@@ -180,6 +164,21 @@ impl<W: World> Crew<W> {
         let (now, dice) = (self.world.clock().now(), self.world.dice().roll());
         judge(&case, evidence, finding.as_ref(), policy, now, dice)
     }
+}
+
+/// Why this letter must not be handed over, if it must not.
+pub(super) fn turn_away(leased: &LeasedLetter, now: Timestamp) -> Option<Evidence> {
+    let letter = match &leased.letter {
+        Ok(letter) => letter,
+        Err(broken) => return Some(Evidence::Unsendable(broken.fault.clone())),
+    };
+    let (suppressed, valid_until) = (leased.suppressed, letter.valid_until);
+    let handoff = HandOff {
+        suppressed,
+        cancelled: false,
+        valid_until,
+    };
+    handoff.objection(now)
 }
 
 /// What `bounce` reads in the evidence; a success and what we decided ourselves have no class.

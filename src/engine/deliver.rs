@@ -14,7 +14,11 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{connection::Connection, crew::Crew, ledger::Standing};
+use super::{
+    connection::Connection,
+    crew::{Crew, turn_away},
+    ledger::Standing,
+};
 use crate::{
     compose::compose,
     dkim::{self, Signed},
@@ -62,7 +66,7 @@ pub(super) async fn deliver<W: World>(
 fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {
     let begun = Instant::now();
     let now = crew.world.clock().now();
-    if let Some(evidence) = crew.turn_away(leased, now) {
+    if let Some(evidence) = turn_away(leased, now) {
         return Err(evidence);
     }
     let letter = leased
@@ -185,14 +189,8 @@ fn hung_up_while_idle(outcome: &Outcome) -> bool {
 
 fn record<W: World>(connection: &Connection<'_, W>, ready: &Ready<'_>) -> AttemptRecord {
     AttemptRecord {
-        site: connection.site.name.clone(),
-        provider: connection.site.way.provider().name(),
-        host: None,
-        remote: None,
-        source: String::new(),
-        tls: None,
         prepare: ready.prepare,
-        talk: Duration::ZERO,
         size_bytes: ready.signed.bytes().len(),
+        ..connection.site.unspoken()
     }
 }

@@ -9,7 +9,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tracing::error;
 
-use super::{connection, crew::Crew, site::Site, way::Way};
+use super::{
+    connection,
+    crew::{Crew, turn_away},
+    site::Site,
+    way::Way,
+};
 use crate::{
     mail::{Domain, Evidence, Timestamp, Unroutable},
     port::{Clock, Dice, Dns, LeasedLetter, World},
@@ -67,8 +72,8 @@ impl<W: World> Dispatch<W> {
         let now = self.crew.world.clock().now();
         let mut by_site: HashMap<String, (Arc<Site>, Vec<LeasedLetter>)> = HashMap::new();
         for letter in letters {
-            if let Some(evidence) = self.crew.turn_away(&letter, now) {
-                self.crew.judge(&letter, evidence, None);
+            if let Some(evidence) = turn_away(&letter, now) {
+                self.crew.judge(&letter, &evidence, None);
                 continue;
             }
             if let Some((site, letter)) = self.route(letter, now) {
@@ -137,7 +142,7 @@ impl<W: World> Dispatch<W> {
             Err(why) => {
                 for letter in letters {
                     self.crew
-                        .judge(&letter, Evidence::Unroutable(why.clone()), None);
+                        .judge(&letter, &Evidence::Unroutable(why.clone()), None);
                 }
             }
         }

@@ -29,7 +29,7 @@ impl Default for Limits {
             connections_per_site: 5,
             letters_per_connection: 100,
             keep_warm: Duration::from_secs(2),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             dead_site_pause: Duration::from_secs(30),
         }
     }

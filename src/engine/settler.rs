@@ -33,6 +33,7 @@ pub(super) async fn settle_all<S: Store, M: Watch>(
     while collect(&mut verdicts, &mut batch).await {
         let lost = settle_surely(store, watch, &batch).await;
         if lost > 0 {
+            watch.lost(lost);
             warn!(
                 count = lost,
                 "Another node had taken {lost} letters before their verdict came"
@@ -77,6 +78,7 @@ async fn settle_surely<S: Store, M: Watch>(store: &S, watch: &M, batch: &[Settle
             }
             Err(trouble) => {
                 failures += 1;
+                watch.store_failed();
                 error!(error = ?trouble, count = batch.len(), "The store did not settle; trying again");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY_LAST);

@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::way::Way;
-use crate::port::LeasedLetter;
+use crate::port::{AttemptRecord, LeasedLetter};
 
 /// A connection beyond the first is opened only when so many letters wait for each open one: a handshake costs as
 /// much as several letters.
@@ -46,6 +46,21 @@ impl Site {
             connections: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
+        }
+    }
+
+    /// The record of an attempt that came to no word; what was said is filled in later.
+    pub(super) fn unspoken(&self) -> AttemptRecord {
+        AttemptRecord {
+            site: self.name.clone(),
+            provider: self.way.provider().name(),
+            host: None,
+            remote: None,
+            source: String::new(),
+            tls: None,
+            prepare: Duration::ZERO,
+            talk: Duration::ZERO,
+            size_bytes: 0,
         }
     }
 

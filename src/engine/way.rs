@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use crate::{
-    mail::Provider,
+    mail::{Provider, Unroutable},
+    port::HostAnswer,
     route::{FixedRoute, Plan, Site, TlsPolicy},
     smtp::{Login, Tls},
 };
@@ -64,6 +65,17 @@ impl Way {
         match self {
             Self::Mx(plan) => plan.hosts.iter().map(|host| host.name.as_str()).collect(),
             Self::Fixed(route) => vec![&route.host],
+        }
+    }
+
+    /// What DNS has to say about a way whose hosts have no address to try.
+    pub(super) fn without_address(&self, answers: &[HostAnswer]) -> Unroutable {
+        match self {
+            Self::Mx(plan) => plan.without_address(answers),
+            Self::Fixed(route) => Unroutable::DnsTrouble(format!(
+                "the fixed route's host {} has no address",
+                route.host
+            )),
         }
     }
 

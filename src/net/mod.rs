@@ -11,6 +11,6 @@ pub mod tcp;
 pub mod tls;
 
 pub use clock::{RealDice, SystemClock};
-pub use resolver::{Resolver, ResolverError, ResolverOptions};
+pub use resolver::{CacheOptions, Resolver, ResolverError, ResolverOptions};
 pub use tcp::Tcp;
 pub use tls::Trust;

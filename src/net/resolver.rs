@@ -52,6 +52,32 @@ pub struct ResolverOptions {
     pub patience: Duration,
     /// Whether hosts are asked for IPv6 addresses too.
     pub ipv6: bool,
+    /// How long answers are believed, and how many.
+    pub cache: CacheOptions,
+}
+
+/// The bounds of the cache; within them the records' own TTL counts.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheOptions {
+    /// An answer is believed at least so long.
+    pub min: Duration,
+    /// An answer is believed at most so long.
+    pub max: Duration,
+    /// "There is no such name" is believed at most so long.
+    pub negative_max: Duration,
+    /// Answers kept at most; one takes some hundred octets.
+    pub entries: u64,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self {
+            min: Duration::ZERO,
+            max: POSITIVE_TTL_MAX,
+            negative_max: NEGATIVE_TTL_MAX,
+            entries: CACHE_MAX,
+        }
+    }
 }
 
 impl Default for ResolverOptions {
@@ -62,6 +88,7 @@ impl Default for ResolverOptions {
             attempts: 2,
             patience: Duration::from_secs(30),
             ipv6: true,
+            cache: CacheOptions::default(),
         }
     }
 }
@@ -234,9 +261,10 @@ fn client_options(options: &ResolverOptions) -> ResolverOpts {
     let mut client = ResolverOpts::default();
     client.timeout = options.timeout;
     client.attempts = options.attempts;
-    client.cache_size = CACHE_MAX;
-    client.positive_max_ttl = Some(POSITIVE_TTL_MAX);
-    client.negative_max_ttl = Some(NEGATIVE_TTL_MAX);
+    client.cache_size = options.cache.entries;
+    client.positive_min_ttl = Some(options.cache.min);
+    client.positive_max_ttl = Some(options.cache.max);
+    client.negative_max_ttl = Some(options.cache.negative_max);
     client.max_active_requests = IN_FLIGHT_MAX;
     // A receiver is where public DNS says it is, not where this machine's /etc/hosts does.
     client.use_hosts_file = ResolveHosts::Never;

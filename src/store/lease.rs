@@ -42,6 +42,7 @@ struct LeasedRow {
     body: Option<String>,
     tags: Option<Vec<String>>,
     enqueued_at: Option<OffsetDateTime>,
+    send_at: Option<OffsetDateTime>,
     valid_until: Option<OffsetDateTime>,
 }
 
@@ -110,6 +111,7 @@ impl LeasedRow {
             body: self.body,
             tags: self.tags,
             enqueued_at: self.enqueued_at?,
+            send_at: self.send_at,
             valid_until: self.valid_until,
         };
         Some(LeasedLetter {

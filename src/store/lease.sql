@@ -63,7 +63,7 @@ select look.resume as "resume?", c.letter_id as "letter_id?", c.shard as "shard?
     l.locale as "locale?", l.time_zone as "time_zone?", l.from_address as "from_address?", l.from_name as "from_name?",
     l.reply_to_address as "reply_to_address?", l.reply_to_name as "reply_to_name?", l.template as "template?",
     l.variables::text as "variables?", b.content::text as "body?", l.tags as "tags?",
-    l.enqueued_at as "enqueued_at?", l.valid_until as "valid_until?"
+    l.enqueued_at as "enqueued_at?", l.send_at as "send_at?", l.valid_until as "valid_until?"
 from look
 left join claimed c on true
 left join lateral (select * from postrider.letter l where l.id = c.letter_id and l.shard = c.shard limit 1) as l on true

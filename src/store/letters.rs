@@ -118,6 +118,7 @@ struct ViewRow {
     body: Option<String>,
     tags: Option<Vec<String>>,
     enqueued_at: OffsetDateTime,
+    send_at: Option<OffsetDateTime>,
     valid_until: Option<OffsetDateTime>,
 }
 
@@ -129,7 +130,7 @@ impl PgStore {
             r#"select l.id, l.shard, l.priority, l.state, l.finished_at, q.attempts as "attempts?", q.lease_id as "lease_id?",
                 q.due_at as "due_at?", l.stream, l.campaign, l.to_address, l.to_name, l.locale, l.time_zone, l.from_address,
                 l.from_name, l.reply_to_address, l.reply_to_name, l.template, l.variables::text, b.content::text as "body?",
-                l.tags, l.enqueued_at, l.valid_until
+                l.tags, l.enqueued_at, l.send_at, l.valid_until
             from postrider.letter l
             left join postrider.queue q on q.letter_id = l.id and q.shard = l.shard
             left join postrider.body b on b.hash = l.body
@@ -150,7 +151,7 @@ impl PgStore {
             r#"select l.id, l.shard, l.priority, l.state, l.finished_at, q.attempts as "attempts?", q.lease_id as "lease_id?",
                 q.due_at as "due_at?", l.stream, l.campaign, l.to_address, l.to_name, l.locale, l.time_zone, l.from_address,
                 l.from_name, l.reply_to_address, l.reply_to_name, l.template, l.variables::text, b.content::text as "body?",
-                l.tags, l.enqueued_at, l.valid_until
+                l.tags, l.enqueued_at, l.send_at, l.valid_until
             from postrider.letter l
             left join postrider.queue q on q.letter_id = l.id and q.shard = l.shard
             left join postrider.body b on b.hash = l.body
@@ -281,6 +282,7 @@ impl ViewRow {
             body: self.body,
             tags: self.tags,
             enqueued_at: self.enqueued_at,
+            send_at: self.send_at,
             valid_until: self.valid_until,
         }
     }

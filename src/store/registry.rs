@@ -57,7 +57,7 @@ on conflict (kind, name) do update set detail = excluded.detail where r.detail <
 }
 
 impl Registry {
-    fn columns(&self) -> (Vec<&'static str>, Vec<String>, Vec<String>) {
+    pub(super) fn columns(&self) -> (Vec<&'static str>, Vec<String>, Vec<String>) {
         let streams = self
             .streams
             .iter()

@@ -34,6 +34,7 @@ pub(super) struct LetterColumns {
     pub(super) body: Option<String>,
     pub(super) tags: Option<Vec<String>>,
     pub(super) enqueued_at: OffsetDateTime,
+    pub(super) send_at: Option<OffsetDateTime>,
     pub(super) valid_until: Option<OffsetDateTime>,
 }
 
@@ -64,7 +65,7 @@ fn read(row: LetterColumns) -> Result<Letter, Unsendable> {
         content: content(row.template, row.variables, row.body.as_deref())?,
         tags: row.tags.unwrap_or_default(),
         enqueued_at: Timestamp::from(row.enqueued_at),
-        send_at: None,
+        send_at: row.send_at.map(Timestamp::from),
         valid_until: row.valid_until.map(Timestamp::from),
     })
 }

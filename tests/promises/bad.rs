@@ -86,7 +86,11 @@ const NAMES: [(Breakage, &str, &str); 6] = [
     (Breakage::NullMx, "bounced", "null MX"),
     (Breakage::ServFail, "expired", "DNS"),
     (Breakage::NoAnswer, "expired", "DNS"),
-    (Breakage::DanglingMx, "expired", "does not exist"),
+    (
+        Breakage::DanglingMx,
+        "expired",
+        "none of its mail hosts has an address",
+    ),
     (Breakage::AliasLoop, "expired", "DNS"),
 ];
 

@@ -17,17 +17,16 @@ async fn urgent_letters_go_first_and_lanes_take_turns() {
     let pool = support::database().await;
     let store = support::store(&pool).await;
     let to = |name: &str, priority: u8| letter(name, json!({"priority": priority}));
-    accepted(
-        &store,
-        &[
-            to("a1@a.example", 5),
-            to("a2@a.example", 5),
-            to("b1@b.example", 5),
-            to("c1@c.example", 5),
-            to("urgent@c.example", 1),
-        ],
-    )
-    .await;
+    // One call each, so that lanes are numbered in this order.
+    for letter in [
+        to("a1@a.example", 5),
+        to("a2@a.example", 5),
+        to("b1@b.example", 5),
+        to("c1@c.example", 5),
+        to("urgent@c.example", 1),
+    ] {
+        accepted(&store, &[letter]).await;
+    }
     let first = store.lease(ask(2, 1)).await.unwrap();
     assert_eq!(recipients(&first), ["urgent@c.example", "a1@a.example"]);
     assert_eq!(first.resume, Some(lane(&pool, "a.example").await));

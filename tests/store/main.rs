@@ -7,6 +7,9 @@
     reason = "a test stops where something is missing, its helpers too"
 )]
 
+#[path = "../support/mod.rs"]
+mod harness;
+
 mod address;
 mod enqueue;
 mod feed;

@@ -57,7 +57,7 @@ async fn the_marketplace_can_do_nothing_else() {
     let pool = support::database().await;
     let mut marketplace = as_marketplace(&pool).await;
     let tables: Vec<String> = sqlx::query_scalar(
-        "select c.oid::regclass::text from pg_class c
+        "select 'postrider.' || quote_ident(c.relname) from pg_class c
         where c.relnamespace = 'postrider'::regnamespace and c.relkind in ('r', 'p')",
     )
     .fetch_all(&pool)
@@ -91,7 +91,7 @@ async fn the_marketplace_can_do_nothing_else() {
 async fn the_marketplace_may_call_three_functions() {
     let pool = support::database().await;
     let callable: Vec<String> = sqlx::query_scalar(
-        "select p.oid::regprocedure::text from pg_proc p
+        "select format('postrider.%s(%s)', p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',')) from pg_proc p
         where p.pronamespace = 'postrider'::regnamespace
             and has_function_privilege('postrider_enqueue', p.oid, 'execute') order by 1",
     )

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::harness;
 use postrider::{
     mail::{
         Address, Event, EventKind, LetterId, Next, Reason, Scope, Signal, State, Suppression,
@@ -10,7 +11,7 @@ use postrider::{
     port::{Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store},
     store::{Answer, Cursor, FeedEvent, PgStore, Registry, Stream},
 };
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 /// The moment at which every test begins.
@@ -18,25 +19,16 @@ pub(crate) const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
 pub(crate) const SIZE_MAX_BYTES: u32 = 10 << 20;
 
-/// An empty database with the schema in it.
+/// A database with the schema in it; it lives as long as the server of this test program.
 pub(crate) async fn database() -> PgPool {
-    let options = empty_database().await;
-    PgStore::migrate(&options).await.unwrap();
-    PgPool::connect_with(options).await.unwrap()
+    let database = Box::leak(Box::new(harness::database().await));
+    database.pool().clone()
 }
 
-/// An empty database without the schema.
+/// A database without the schema.
 pub(crate) async fn empty_database() -> PgConnectOptions {
-    let url = std::env::var("POSTRIDER_TEST_DATABASE_URL")
-        .expect("POSTRIDER_TEST_DATABASE_URL names a server whose databases tests may create");
-    let options: PgConnectOptions = url.parse().unwrap();
-    let name = format!("postrider_test_{}", Uuid::now_v7().simple());
-    let mut connection = PgConnection::connect_with(&options).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("create database {name}")))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    options.database(&name)
+    let database = Box::leak(Box::new(harness::empty_database().await));
+    database.url().parse().unwrap()
 }
 
 /// A store on that database that knows two streams, a template and a sender.

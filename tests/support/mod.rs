@@ -42,11 +42,14 @@ pub(crate) struct TestDatabase {
 
 /// Makes one: `let database = support::database().await;`
 pub(crate) async fn database() -> TestDatabase {
+    make(&server().await.template).await
+}
+
+async fn make(template: &str) -> TestDatabase {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = server().await;
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("postrider_test_{}_{number}", std::process::id());
-    let template = &server.template;
     server
         .act(&format!(
             "create database {name} template {template} strategy file_copy"
@@ -63,6 +66,11 @@ pub(crate) async fn database() -> TestDatabase {
         options,
         name,
     }
+}
+
+/// Like [`database`], without the schema.
+pub(crate) async fn empty_database() -> TestDatabase {
+    make("template0").await
 }
 
 impl TestDatabase {

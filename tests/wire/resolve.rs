@@ -18,6 +18,7 @@ fn resolver(names: &Names) -> Resolver {
         attempts: 1,
         patience: Duration::from_secs(10),
         ipv6: true,
+        ..ResolverOptions::default()
     };
     Resolver::new(&options).unwrap()
 }

@@ -97,8 +97,7 @@ fn copies(letter: &Letter, seen: &Letters, desk: &DemoDesk) -> u16 {
 
 fn verdict(state: State, copies: u16) -> Result<(), String> {
     match (state, copies) {
-        (State::Delivered, 1) => Ok(()),
-        (State::InDoubt, 0 | 1) => Ok(()),
+        (State::Delivered, 1) | (State::InDoubt, 0 | 1) => Ok(()),
         (State::Queued | State::Leased, _) => Err("has no final state".to_owned()),
         (State::Delivered | State::InDoubt, _) => Err(format!(
             "{}, and its provider took {copies} copies",

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A demonstration that is not over after this is reported as it stands.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// How often progress is looked at.
 const LOOK: Duration = Duration::from_millis(250);

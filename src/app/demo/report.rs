@@ -21,7 +21,7 @@ use crate::{
 const SUPPRESSED_SHOWN: u32 = 8;
 
 /// A year is longer than any demonstration.
-const LONG_AGO: Duration = Duration::from_secs(365 * 86_400);
+const LONG_AGO: Duration = Duration::from_hours(365 * 24);
 
 /// The figures.
 #[derive(Clone, Debug, Serialize)]
@@ -231,6 +231,10 @@ fn line(line: &HistoryLine) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a demonstration has no 2^52 letters"
+        )]
         let rate = self.letters as f64 / self.seconds.max(0.001);
         writeln!(
             f,

@@ -1,0 +1,327 @@
+//! From the operator's file to the engine's desk.
+//!
+//! Owns the translation: words and periods of `postrider.toml` into policies, styles, routes and keys. Promises: what
+//! cannot work is said here with the key's name, before the first letter. Leaves the meaning of every value to its room.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use aws_lc_rs::rand;
+
+use crate::{
+    compose::{Domains, Identity, List, Style, TemplateSet},
+    config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
+    dkim::{KeyFile, Keyring},
+    engine::{Desk, Limits, Stream, Trust},
+    keys,
+    mail::{Domain, InDoubt},
+    net,
+    policy::{Retry, StreamKind, StreamPolicy},
+    route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
+    smtp::Timeouts,
+    store::{self, Registry},
+    templates,
+    token::{TokenKey, Tokens},
+};
+
+/// File of the token secret below the data folder.
+const TOKEN_SECRET: &str = "token.secret";
+
+/// Letters in flight to one recipient domain: enough for all connections of a site to have the next letter at hand.
+const LETTERS_PER_CONNECTION_AHEAD: usize = 20;
+
+/// Everything the engine needs to know from the operator.
+pub fn desk(config: &Config) -> Result<Desk> {
+    let keyring = keyring(config)?;
+    let templates = templates(config)?;
+    Ok(Desk {
+        limits: limits(config),
+        streams: streams(config)?,
+        stray: StreamPolicy::standard("stray", StreamKind::Marketing),
+        identity: identity(config)?,
+        templates,
+        keyring,
+        sources: sources(config)?,
+        fixed: fixed(config)?,
+        family: match config.delivery.prefer {
+            config::sections::Family::Ipv4 => Family::Ipv4First,
+            config::sections::Family::Ipv6 => Family::Ipv6First,
+        },
+        tls: tls(config.tls.mode),
+        trust: trust()?,
+        timeouts: timeouts(config),
+    })
+}
+
+/// What letters may name, for the database.
+pub fn registry(config: &Config) -> Result<Registry> {
+    let streams = config.stream.iter().map(|stream| store::Stream {
+        name: stream.name.clone(),
+        transactional: stream.kind == config::StreamKind::Transactional,
+        priority: stream.policy().priority,
+    });
+    let keys = keys::read_all(&config.dkim.folder)?;
+    let senders = keys.iter().map(|file| file.domain.to_string());
+    Ok(Registry {
+        streams: streams.collect(),
+        templates: templates(config)?
+            .names()
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+        senders: senders.collect(),
+    })
+}
+
+fn templates(config: &Config) -> Result<TemplateSet> {
+    let folder = &config.templates.folder;
+    templates::load(folder, Some(&config.templates.default_locale))
+        .with_context(|| format!("loading templates.folder {}", folder.display()))
+}
+
+fn keyring(config: &Config) -> Result<Keyring> {
+    let files = keys::read_all(&config.dkim.folder)?
+        .into_iter()
+        .map(|file| {
+            let pem = String::from_utf8(file.pem)
+                .with_context(|| format!("{} is not PEM text", file.path.display()))?;
+            Ok(KeyFile {
+                domain: file.domain.to_string(),
+                selector: file.selector,
+                pem,
+            })
+        });
+    let files: Vec<KeyFile> = files.collect::<Result<_>>()?;
+    let ring = Keyring::new(files, &BTreeMap::new()).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow!("{}", lines.join("\n"))
+    })?;
+    Ok(ring.with_second_signature(config.dkim.second_signature_ed25519))
+}
+
+fn limits(config: &Config) -> Limits {
+    let delivery = &config.delivery;
+    let connections_per_site = delivery.connections_per_site as usize;
+    Limits {
+        in_flight: delivery.in_flight as usize,
+        in_flight_per_lane: connections_per_site * LETTERS_PER_CONNECTION_AHEAD,
+        connections_per_site,
+        letters_per_connection: delivery.letters_per_connection as usize,
+        keep_warm: delivery.idle_connection.0,
+        lease: delivery.lease.0,
+        ..Limits::default()
+    }
+}
+
+fn timeouts(config: &Config) -> Timeouts {
+    let delivery = &config.delivery;
+    Timeouts {
+        connect: delivery.timeout_connect.0,
+        banner: delivery.timeout_greeting.0,
+        ehlo: delivery.timeout_hello.0,
+        tls: delivery.timeout_hello.0,
+        auth: delivery.timeout_hello.0,
+        mail_from: delivery.timeout_mail.0,
+        rcpt_to: delivery.timeout_recipient.0,
+        data: delivery.timeout_data.0,
+        block: delivery.timeout_block.0,
+        final_dot: delivery.timeout_final_dot.0,
+        ..Timeouts::default()
+    }
+}
+
+fn trust() -> Result<Trust> {
+    let trust = net::Trust::new().context("preparing TLS")?;
+    Ok(Trust {
+        anyone: trust.any,
+        public_roots: trust.verified,
+    })
+}
+
+const fn tls(mode: TlsMode) -> TlsPolicy {
+    match mode {
+        TlsMode::Off => TlsPolicy::Off,
+        TlsMode::Opportunistic => TlsPolicy::Opportunistic,
+        TlsMode::Required => TlsPolicy::Verified,
+    }
+}
+
+fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
+    let named = config.stream.iter().map(|stream| {
+        let made = Stream {
+            policy: policy(stream)?,
+            style: style(config, stream)?,
+        };
+        Ok((stream.name.clone(), made))
+    });
+    named.collect()
+}
+
+fn policy(stream: &config::Stream) -> Result<StreamPolicy> {
+    let wanted = stream.policy();
+    let kind = match stream.kind {
+        config::StreamKind::Transactional => StreamKind::Transactional,
+        config::StreamKind::Trigger => StreamKind::Trigger,
+        config::StreamKind::Marketing => StreamKind::Marketing,
+    };
+    let standard = StreamPolicy::standard(&stream.name, kind);
+    let retry = Retry {
+        waits: wanted.retry.iter().map(|wait| wait.0).collect(),
+        jitter: wanted.jitter,
+        give_up_age: wanted.give_up_after.0,
+        ..standard.retry.clone()
+    };
+    let retry = retry
+        .checked()
+        .map_err(|fault| anyhow!("stream {}: {fault}", stream.name))?;
+    let in_doubt = match wanted.in_doubt {
+        InDoubtPolicy::Retry => InDoubt::Retry,
+        InDoubtPolicy::Hold => InDoubt::Hold,
+    };
+    Ok(StreamPolicy {
+        retry,
+        in_doubt,
+        ..standard
+    })
+}
+
+fn style(config: &Config, stream: &config::Stream) -> Result<Style> {
+    let wanted = stream.policy();
+    Ok(Style {
+        stream: stream.name.clone(),
+        unsubscribe: wanted.unsubscribe,
+        list: list(config, stream)?,
+        precedence_bulk: wanted.bulk,
+        auto_submitted: wanted.auto_submitted,
+        cfbl: wanted.complaint_address,
+        mail_type: stream.message_type.clone().filter(|word| !word.is_empty()),
+    })
+}
+
+/// An explicit List-Id wins; without one, streams that can be left are lists below `identity.list_domain`.
+fn list(config: &Config, stream: &config::Stream) -> Result<Option<List>> {
+    let title = stream.list_name.clone();
+    if let Some(id) = &stream.list_id {
+        let id = Domain::parse(id).with_context(|| format!("stream {}: list_id", stream.name))?;
+        return Ok(Some(List { title, id }));
+    }
+    match (&config.identity.list_domain, stream.policy().unsubscribe) {
+        (Some(domain), true) => {
+            let under = Domain::parse(domain).context("identity.list_domain")?;
+            Ok(Some(List::new(title.as_deref(), &stream.name, &under)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn identity(config: &Config) -> Result<Identity> {
+    let missing = config.missing();
+    if !missing.is_empty() {
+        let lines: Vec<String> = missing
+            .iter()
+            .map(|fault| format!("  {}: {}", fault.key, fault.problem))
+            .collect();
+        bail!(
+            "the configuration lacks what real mail needs:\n{}",
+            lines.join("\n")
+        );
+    }
+    let names = &config.identity;
+    let domains = Domains {
+        return_path: domain("return_path_domain", names.return_path_domain.as_deref())?,
+        message_id: domain("message_id_domain", names.message_id_domain.as_deref())?,
+        unsubscribe_url: names.unsubscribe_url.clone().unwrap_or_default(),
+        unsubscribe_mail: domain("unsubscribe_domain", names.unsubscribe_domain.as_deref())?,
+        feedback: domain("feedback_domain", names.feedback_domain.as_deref())?,
+    };
+    let tokens = tokens(&config.data_folder)?;
+    let sender_id = names.sender_id.clone().unwrap_or_default();
+    Identity::new(domains, sender_id, tokens).context("identity")
+}
+
+fn domain(key: &str, text: Option<&str>) -> Result<Domain> {
+    Domain::parse(text.unwrap_or_default()).with_context(|| format!("identity.{key}"))
+}
+
+/// The secret that signs return paths and links, made at the first start.
+fn tokens(data_folder: &Path) -> Result<Tokens> {
+    fs::create_dir_all(data_folder)
+        .with_context(|| format!("making data_folder {}", data_folder.display()))?;
+    let mut fresh = [0; 32];
+    rand::fill(&mut fresh).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    let secret = keys::token_secret(&data_folder.join(TOKEN_SECRET), fresh)?;
+    Ok(Tokens::new(TokenKey { id: 1, secret }, Vec::new()))
+}
+
+fn sources(config: &Config) -> Result<Vec<Source>> {
+    let usual = config.smtp.ehlo.as_deref();
+    if config.smtp.sources.is_empty() {
+        return Ok(vec![Source {
+            name: "default".to_owned(),
+            address: None,
+            ehlo: ehlo(usual)?,
+        }]);
+    }
+    let sources = config.smtp.sources.iter().map(|source| {
+        let ehlo = ehlo(source.ehlo.as_deref().or(usual))?;
+        Ok(Source {
+            name: source.name.clone(),
+            address: source.address,
+            ehlo,
+        })
+    });
+    sources.collect()
+}
+
+fn ehlo(name: Option<&str>) -> Result<Domain> {
+    let name = name.context("smtp.ehlo is not set: the name this host gives itself in EHLO")?;
+    Domain::parse(name).context("smtp.ehlo")
+}
+
+fn fixed(config: &Config) -> Result<FixedRoutes> {
+    let mut routes = FixedRoutes::default();
+    for route in &config.route {
+        let made = FixedRoute {
+            host: route.host.clone(),
+            port: route.port,
+            tls: tls(route.tls),
+            login: login(route)?,
+        };
+        if route.domain == "*" {
+            routes.default = Some(made);
+        } else {
+            routes
+                .by_domain
+                .insert(Domain::parse(&route.domain).context("route.domain")?, made);
+        }
+    }
+    Ok(routes)
+}
+
+fn login(route: &config::sections::Route) -> Result<Option<SmarthostLogin>> {
+    let Some(user) = route.user.clone() else {
+        return Ok(None);
+    };
+    let secret = match (&route.password, &route.password_file) {
+        (Some(secret), _) => secret.expose().to_owned(),
+        (None, Some(path)) => fs::read_to_string(path)
+            .with_context(|| format!("reading route.password_file {}", path.display()))?
+            .trim_end()
+            .to_owned(),
+        (None, None) => bail!("route to {}: a user without a password", route.host),
+    };
+    Ok(Some(SmarthostLogin {
+        user,
+        secret,
+        in_clear: route.tls == TlsMode::Off,
+    }))
+}
+
+/// The desk, ready to be shared.
+pub fn shared(config: &Config) -> Result<Arc<Desk>> {
+    desk(config).map(Arc::new)
+}

@@ -1,0 +1,87 @@
+//! `postrider letter`: look at letters and withdraw them.
+//!
+//! Owns the commands. Promises: texts and variables of a letter are not shown, because a password reset link is one of
+//! them; the JSON of a letter is that of `GET /v1/letters/{id}`. Read [`story`] for how a history reads.
+
+mod list;
+mod story;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    failure::advice,
+    out::Out,
+    session::{self, now, unknown},
+    settings::Settings,
+};
+use crate::{http::LetterBody, mail::LetterId, store::Cancel};
+
+const FIND: &str = "`postrider letter list` shows the newest letters with their ids";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Letter {
+    /// Tell the whole story of a letter: what was asked, each attempt with its reply, what happens next.
+    Show {
+        /// Its id.
+        id: Uuid,
+    },
+    /// List letters, newest first.
+    List(list::List),
+    /// Withdraw a letter that has not left.
+    Cancel {
+        /// Its id.
+        id: Uuid,
+    },
+}
+
+impl Letter {
+    pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
+        match self {
+            Self::Show { id } => show(settings, out, LetterId(id)).await?,
+            Self::List(list) => list.run(settings, out).await?,
+            Self::Cancel { id } => cancel(settings, out, LetterId(id)).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn show(settings: &Settings, out: &mut Out, id: LetterId) -> Result<()> {
+    let (view, history) = session::with(settings, async |session| {
+        let view = session.store.letter(id).await?;
+        Ok((view, session.store.history(id).await?))
+    })
+    .await?;
+    let view = view.ok_or_else(|| unknown("letter", &id.to_string(), FIND))?;
+    if out.is_json() {
+        out.json(&LetterBody::new(view, history))
+    } else {
+        out.line(story::tell(&view, &history, now()))
+    }
+}
+
+async fn cancel(settings: &Settings, out: &mut Out, id: LetterId) -> Result<()> {
+    let done = session::with(settings, async |session| {
+        Ok(session.store.cancel(id, now()).await?)
+    })
+    .await?;
+    match done {
+        Cancel::Cancelled => out.thing(
+            &json!({"id": id.to_string(), "state": "cancelled"}),
+            format!("Letter {id} is withdrawn."),
+        ),
+        Cancel::Leased => Err(advice(
+            format!("letter {id} is in the hands of a worker and may be leaving this moment"),
+            "try again in a minute: if it comes back for a retry, it can be withdrawn then",
+        )),
+        Cancel::Finished => Err(advice(
+            format!("letter {id} has left the queue already"),
+            format!("`postrider letter show {id}` tells what became of it"),
+        )),
+        Cancel::Unknown => Err(unknown("letter", &id.to_string(), FIND)),
+    }
+}

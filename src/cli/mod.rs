@@ -1,0 +1,153 @@
+//! The command line: `noun verb`, one file per noun.
+//!
+//! Owns the tree of commands and their exit codes. Promises: data goes to standard output, talk to standard error; with
+//! `--json` every line of data is one JSON object; a reader that goes away (`| head`) ends the program quietly. Leaves the
+//! work to the rooms below. Read [`session`] for which database a command works on.
+
+mod config;
+mod database;
+mod demo;
+mod dkim;
+mod events;
+mod failure;
+mod key;
+mod letter;
+mod migrate;
+mod out;
+mod queue;
+mod report;
+mod send;
+mod serve;
+mod session;
+mod settings;
+mod sink;
+mod suppression;
+mod table;
+mod template;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use out::Out;
+use settings::Settings;
+
+const AFTER: &str = "\
+Exit codes: 0 done; 1 failed, or something is wrong with what was looked at; 2 the command line is wrong.
+
+Without a database address every command works on the private PostgreSQL below `data_folder`: it starts it, or joins the \
+program that runs it already (`postrider serve`).
+
+First steps:
+  postrider demo                          watch letters leave for a small internet on this machine
+  postrider config default > postrider.toml
+  postrider dkim new example.com          make a signing key and see its DNS record
+  postrider serve                         run a node
+  postrider send letters.ndjson           put letters into the queue";
+
+/// Deliver bulk mail from PostgreSQL, signed, paced and accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version, after_help = AFTER, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node: take letters over HTTP and deliver the queue, until SIGINT or SIGTERM.
+    Serve(serve::Serve),
+    /// Watch letters leave for a small internet of simulated mailbox providers on this machine.
+    Demo(demo::Demo),
+    /// Put letters from a file into the queue.
+    Send(send::Send),
+    /// Look at letters and withdraw them.
+    #[command(subcommand)]
+    Letter(letter::Letter),
+    /// Look at what is still to be done.
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// Print the history of all letters, one JSON object per line.
+    Events(events::Events),
+    /// Count what happened, by provider and by class of refusal.
+    Report(report::Report),
+    /// Say who is not written to.
+    #[command(subcommand)]
+    Suppression(suppression::Suppression),
+    /// Make and revoke the keys of the HTTP interface.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Make signing keys and show their DNS records.
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
+    /// Look at the templates and try them out.
+    #[command(subcommand)]
+    Template(template::Template),
+    /// Check, show or begin a configuration.
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Bring the database's schema up to date.
+    Migrate(migrate::Migrate),
+    /// Work with the private PostgreSQL.
+    #[command(subcommand, hide = true)]
+    Database(database::Database),
+    /// Run a mail server that takes every letter and keeps none, for measuring.
+    Sink(sink::Sink),
+}
+
+/// Runs one command line and says how it went.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => start(cli).unwrap_or_else(|error| failure::tell(&error)),
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // A reader who has gone away needs no help text.
+            let _ = error.print();
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let code = runtime.block_on(act(cli));
+    // A thread that waits for standard input would keep the program from ending.
+    runtime.shutdown_background();
+    code
+}
+
+async fn act(cli: Cli) -> Result<ExitCode> {
+    let mut out = Out::standard(cli.settings.json);
+    let code = choose(cli.command, &cli.settings, &mut out).await?;
+    out.flush()?;
+    Ok(code)
+}
+
+async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
+    match command {
+        Command::Serve(serve) => serve.run(settings).await,
+        Command::Demo(demo) => demo.run(settings, out).await,
+        Command::Send(send) => send.run(settings, out).await,
+        Command::Letter(letter) => letter.run(settings, out).await,
+        Command::Queue(queue) => queue.run(settings, out).await,
+        Command::Events(events) => events.run(settings, out).await,
+        Command::Report(report) => report.run(settings, out).await,
+        Command::Suppression(suppression) => suppression.run(settings, out).await,
+        Command::Key(key) => key.run(settings, out).await,
+        Command::Dkim(dkim) => dkim.run(settings, out).await,
+        Command::Template(template) => template.run(settings, out),
+        Command::Config(config) => config.run(settings, out),
+        Command::Migrate(migrate) => migrate.run(settings, out).await,
+        Command::Database(database) => database.run(settings).await,
+        Command::Sink(sink) => sink.run(out).await,
+    }
+}

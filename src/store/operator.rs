@@ -1,0 +1,143 @@
+//! Statements that only the operator's commands need.
+//!
+//! Owns the look at migrations, at what waits and at other programs, and small additions to the registry. Promises:
+//! nothing here takes away what a running node told the database. Leaves the queue to its own files.
+
+use std::collections::BTreeSet;
+
+use time::OffsetDateTime;
+
+use super::{PgStore, Registry, trouble};
+use crate::{mail::Timestamp, port::StoreError};
+
+/// One step of the schema.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Migration {
+    /// Its number.
+    pub version: i64,
+    /// What it is about.
+    pub description: String,
+}
+
+/// Letters that wait after a first attempt, by who refused it and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The provider of the last attempt.
+    pub provider: String,
+    /// The class of its last refusal.
+    pub class: Option<String>,
+    /// Letters.
+    pub letters: i64,
+    /// When the first of them is due.
+    pub next_due_at: Option<Timestamp>,
+}
+
+/// Every step that this program knows.
+pub fn known_migrations() -> Vec<Migration> {
+    sqlx::migrate!("./migrations")
+        .iter()
+        .map(|step| Migration {
+            version: step.version,
+            description: step.description.to_string(),
+        })
+        .collect()
+}
+
+impl PgStore {
+    /// The steps that this program knows and the database has not made.
+    pub async fn pending_migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        let made = self.made_migrations().await?;
+        let is_pending = |step: &Migration| !made.contains(&step.version);
+        Ok(known_migrations().into_iter().filter(is_pending).collect())
+    }
+
+    async fn made_migrations(&self) -> Result<BTreeSet<i64>, StoreError> {
+        let doing = || trouble("looking at the version of the schema");
+        let exists = sqlx::query_scalar!(
+            r#"select to_regclass('postrider.migration') is not null as "exists!""#
+        )
+        .fetch_one(&self.calm)
+        .await
+        .map_err(doing())?;
+        if !exists {
+            return Ok(BTreeSet::new());
+        }
+        let made = sqlx::query_scalar!("select version from postrider.migration where success")
+            .fetch_all(&self.calm)
+            .await
+            .map_err(doing())?;
+        Ok(made.into_iter().collect())
+    }
+
+    /// Adds what the registry lacks and changes nothing that it has: a node that runs may have been told more.
+    pub async fn register(&self, registry: &Registry) -> Result<(), StoreError> {
+        let (kinds, names, details) = registry.columns();
+        sqlx::query!(
+            r#"insert into postrider.registry (kind, name, detail)
+            select distinct on (kind, name) kind, name, detail::jsonb
+            from unnest($1::text[], $2::text[], $3::text[]) as g (kind, name, detail) order by kind, name
+            on conflict do nothing"#,
+            &kinds as _,
+            &names,
+            &details,
+        )
+        .execute(&self.calm)
+        .await
+        .map(|_| ())
+        .map_err(trouble("telling the database streams, templates and senders"))
+    }
+
+    /// Revokes one key; `None` when there is no such key, else whether it was alive.
+    pub async fn revoke_key(&self, id: i32, now: Timestamp) -> Result<Option<bool>, StoreError> {
+        sqlx::query_scalar!(
+            r#"with old as (select id, revoked_at from postrider.api_key where id = $1 for update)
+            update postrider.api_key k set revoked_at = coalesce(k.revoked_at, $2) from old where k.id = old.id
+            returning old.revoked_at is null as "alive!""#,
+            id,
+            OffsetDateTime::from(now),
+        )
+        .fetch_optional(&self.calm)
+        .await
+        .map_err(trouble(format!("revoking key {id}")))
+    }
+
+    /// What waits for another attempt, by provider and class: reads the queue and, for each letter that was tried, the
+    /// last line of its history by the index `event_of_letter`.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select coalesce(e.provider, 'none reached') as "provider!", e.class, count(*) as "letters!",
+                min(q.due_at) as next_due_at
+            from postrider.queue q
+            left join lateral (
+                select e.provider, e.class from postrider.event e
+                where e.letter_id = q.letter_id and e.kind = 'deferred' order by e.at desc, e.seq desc limit 1
+            ) as e on true
+            where q.attempts > 0
+            group by 1, 2 order by 3 desc, 1, 2"#
+        )
+        .fetch_all(&self.calm)
+        .await
+        .map_err(trouble("counting what waits, by provider"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Waiting {
+                provider: row.provider,
+                class: row.class,
+                letters: row.letters,
+                next_due_at: row.next_due_at.map(Timestamp::from),
+            })
+            .collect())
+    }
+
+    /// How many other programs of ours work with this server: each listens on a connection of its own.
+    pub async fn other_programs(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar!(
+            r#"select count(distinct l.pid) as "count!" from pg_stat_activity l
+            where l.application_name = 'postrider' and l.query like 'LISTEN %'"#
+        )
+        .fetch_one(&self.calm)
+        .await
+        .map(|listeners| (listeners - 1).max(0))
+        .map_err(trouble("looking for other programs"))
+    }
+}
