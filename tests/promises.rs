@@ -24,7 +24,7 @@ mod outage;
 #[path = "promises/process.rs"]
 mod process;
 #[path = "wire/receiver.rs"]
-#[expect(dead_code, reason = "the tests of the wire use the rest of it")]
+#[expect(dead_code, reason = "the tests of the wire use the rest")]
 mod receiver;
 #[path = "promises/share.rs"]
 mod share;
