@@ -21,8 +21,8 @@ use nix::{
 };
 use postrider::{
     mail::{
-        Address, Class, Event, EventKind, Next, Reason, Scope, Stage, State, Suppression,
-        Timestamp, Verdict,
+        Address, Class, Event, EventKind, Next, Reason, Scope, Signal as RouteSignal, Stage, State,
+        Suppression, Timestamp, Verdict,
     },
     port::{AttemptRecord, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store},
     store::PgStore,
@@ -111,7 +111,7 @@ impl Desk {
             (r"[0-9]+/s", "[rate]"),
             (r"\b\d+(ms|s|m \d+s)( ago)", "[span] ago"),
             (r"\+\d+(ms|s|m \d+s)", "+[span]"),
-            (r"\(in \d+m \d+s\)", "(in [span])"),
+            (r"\bin 4h \d+m", "in [span]"),
         ] {
             settings.add_filter(pattern, word);
         }
@@ -328,7 +328,7 @@ fn settlement(
             next,
             event,
             suppress,
-            signal: None,
+            signal: RouteSignal::Nothing,
         },
         attempt: Some(AttemptRecord {
             site: "mx.example".to_owned(),
