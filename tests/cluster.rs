@@ -25,7 +25,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, Uid, User, getpgid, getpgrp},
 };
-use postrider::cluster::{Cluster, ClusterError, ClusterOptions};
+use postrider::cluster::{Attached, Cluster, ClusterError, ClusterOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// A server that has not gone after this time stays for ever.
@@ -544,4 +544,23 @@ async fn what_a_test_database_costs() {
         let _database = support::database().await;
         println!("database {number}: {} ms", started.elapsed().as_millis());
     }
+}
+
+#[tokio::test]
+async fn a_second_program_joins_the_server_of_the_first_and_leaves_it_running() {
+    let place = place();
+    let first = start(&place.folder()).await.unwrap();
+    let options = ClusterOptions::durable(place.folder());
+    let second = Cluster::start_or_attach(&options).await.unwrap();
+    assert!(matches!(second, Attached::Visited(_)));
+    assert_eq!(second.url(), first.url());
+    assert_eq!(ask(&second.url(), "select 'joined'").await, "joined");
+    drop(second);
+    assert_eq!(ask(&first.url(), "select 'still here'").await, "still here");
+    first.stop().await.unwrap();
+    let third = Cluster::start_or_attach(&options).await.unwrap();
+    let Attached::Started(third) = third else {
+        panic!("nobody else runs it now");
+    };
+    third.stop().await.unwrap();
 }

@@ -61,11 +61,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a node: take letters over HTTP and deliver the queue, until SIGINT or SIGTERM.
     Serve(serve::Serve),
-    /// Watch letters leave for a small internet of simulated mailbox providers on this machine.
     Demo(demo::Demo),
-    /// Put letters from a file into the queue.
     Send(send::Send),
     /// Look at letters and withdraw them.
     #[command(subcommand)]
@@ -73,9 +70,7 @@ enum Command {
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
-    /// Print the history of all letters, one JSON object per line.
     Events(events::Events),
-    /// Count what happened, by provider and by class of refusal.
     Report(report::Report),
     /// Say who is not written to.
     #[command(subcommand)]
@@ -92,12 +87,10 @@ enum Command {
     /// Check, show or begin a configuration.
     #[command(subcommand)]
     Config(config::Config),
-    /// Bring the database's schema up to date.
     Migrate(migrate::Migrate),
     /// Work with the private PostgreSQL.
     #[command(subcommand, hide = true)]
     Database(database::Database),
-    /// Run a mail server that takes every letter and keeps none, for measuring.
     Sink(sink::Sink),
 }
 

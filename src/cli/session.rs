@@ -21,7 +21,7 @@ use crate::{
     mail::Timestamp,
     net::SystemClock,
     port::{Clock, StoreError},
-    store::{Migration, PgStore},
+    store::{Migration, PgStore, operator},
 };
 
 /// A command does one thing after the other.
@@ -69,9 +69,8 @@ impl Session {
                 "write it as postgres://USER:PASSWORD@HOST/DATABASE",
             )
         })?;
-        let store = PgStore::connect(options.clone(), CONNECTIONS)
-            .await
-            .map_err(no_connection)?;
+        operator::knock(&options).await.map_err(no_connection)?;
+        let store = PgStore::connect(options.clone(), CONNECTIONS).await?;
         let migrated = store.pending_migrations().await?;
         if !migrated.is_empty() {
             PgStore::migrate(&options).await?;

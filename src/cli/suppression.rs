@@ -152,7 +152,12 @@ impl Add {
             Ok(session.store.suppress(&entry).await?)
         })
         .await?;
-        let text = format!("{} is not written to any more.", entry.address);
+        let to = &entry.address;
+        let text = match &entry.scope {
+            Scope::Everything => format!("{to} is not written to any more."),
+            Scope::Marketing => format!("{to} gets no marketing any more."),
+            Scope::Stream(stream) => format!("{to} gets nothing of stream {stream} any more."),
+        };
         out.thing(&SuppressionBody::from(entry), text)?;
         Ok(ExitCode::SUCCESS)
     }

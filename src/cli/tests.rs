@@ -43,7 +43,7 @@ fn check(arguments: &str, expected: &str) {
 fn what_no_command_can_mean_is_named() {
     check(
         "letter show 7",
-        "error: invalid value '7' for '<ID>': invalid length: expected length 32 for simple format, found 1",
+        "error: invalid value '7' for '<ID>': a letter's id has 32 hexadecimal digits; `postrider letter list` shows them",
     );
     check(
         "letter list --state gone",

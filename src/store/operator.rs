@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 
-use super::{PgStore, Registry, trouble};
+use super::{ACQUIRE_TIMEOUT, PgStore, Registry, trouble};
 use crate::{mail::Timestamp, port::StoreError};
 
 /// One step of the schema.
@@ -41,6 +42,17 @@ pub fn known_migrations() -> Vec<Migration> {
             description: step.description.to_string(),
         })
         .collect()
+}
+
+/// Opens one connection and closes it, so that an address that leads nowhere is told at once and with its cause; a pool
+/// would go on trying.
+pub async fn knock(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let doing = || trouble("connecting to PostgreSQL");
+    let connect = tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options));
+    match connect.await {
+        Ok(connection) => connection.map_err(doing())?.close().await.map_err(doing()),
+        Err(_) => Err(doing()(sqlx::Error::PoolTimedOut)),
+    }
 }
 
 impl PgStore {

@@ -19,7 +19,7 @@ use crate::{
 /// Ids begin with their moment, so the newest letters come first and an older one ends the list.
 #[derive(Debug, Args)]
 pub(in super::super) struct List {
-    /// Only letters in this state: queued, leased, delivered, bounced, expired, suppressed, cancelled, failed, `in_doubt`.
+    /// Only letters in this state, such as queued, delivered, bounced.
     #[arg(long, value_parser = state)]
     state: Option<State>,
     /// Only letters of this stream.

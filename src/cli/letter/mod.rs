@@ -28,23 +28,25 @@ pub(super) enum Letter {
     /// Tell the whole story of a letter: what was asked, each attempt with its reply, what happens next.
     Show {
         /// Its id.
-        id: Uuid,
+        #[arg(value_parser = letter_id)]
+        id: LetterId,
     },
     /// List letters, newest first.
     List(list::List),
     /// Withdraw a letter that has not left.
     Cancel {
         /// Its id.
-        id: Uuid,
+        #[arg(value_parser = letter_id)]
+        id: LetterId,
     },
 }
 
 impl Letter {
     pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
         match self {
-            Self::Show { id } => show(settings, out, LetterId(id)).await?,
+            Self::Show { id } => show(settings, out, id).await?,
             Self::List(list) => list.run(settings, out).await?,
-            Self::Cancel { id } => cancel(settings, out, LetterId(id)).await?,
+            Self::Cancel { id } => cancel(settings, out, id).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -84,4 +86,9 @@ async fn cancel(settings: &Settings, out: &mut Out, id: LetterId) -> Result<()> 
         )),
         Cancel::Unknown => Err(unknown("letter", &id.to_string(), FIND)),
     }
+}
+
+fn letter_id(text: &str) -> Result<LetterId, &'static str> {
+    let id = Uuid::try_parse(text).map(LetterId);
+    id.map_err(|_| "a letter's id has 32 hexadecimal digits; `postrider letter list` shows them")
 }

@@ -107,7 +107,7 @@ fn letter(line: &Line, constants: &[Constant], letter_max: usize) -> Result<Stri
 }
 
 /// The library counts lines within this line.
-fn fault(error: &serde_json::Error) -> String {
+pub(super) fn fault(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let what = words.split(" at line ").next().unwrap_or(&words);
     format!("is not JSON: {what} at column {}", error.column())

@@ -95,7 +95,7 @@ impl Tally {
         *counter += 1;
         match answer {
             Answer::Invalid { field, why } if field.is_empty() => Some(plain(why)),
-            Answer::Invalid { field, why } => Some(plain(&format!("{field} {why}"))),
+            Answer::Invalid { field, why } => Some(plain(&format!("{field}: {why}"))),
             Answer::Conflict { id, why } => Some(format!("{why}, as letter {id}")),
             _ => None,
         }
