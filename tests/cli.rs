@@ -263,7 +263,7 @@ async fn lease(store: &PgStore) -> Vec<LeasedLetter> {
 }
 
 fn deferred(letter: &LeasedLetter) -> Settlement {
-    let due = now().plus(Duration::from_mins(300));
+    let due = now().plus(Duration::from_hours(5));
     let event = refusal(
         EventKind::Deferred,
         451,

@@ -24,7 +24,6 @@ struct Shop {
 
 impl Shop {
     /// `None` where there is no Python at all, which is said aloud and is a fault in CI.
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests must see it")]
     fn open(database_url: String) -> Option<Self> {
         if Command::new("python3").arg("--version").output().is_err() {
             assert!(env::var_os("CI").is_none(), "CI needs python3");
