@@ -263,7 +263,7 @@ async fn lease(store: &PgStore) -> Vec<LeasedLetter> {
 }
 
 fn deferred(letter: &LeasedLetter) -> Settlement {
-    let due = now().plus(Duration::from_mins(300));
+    let due = now().plus(Duration::from_hours(5));
     let event = refusal(
         EventKind::Deferred,
         451,
@@ -575,18 +575,8 @@ async fn a_command_gets_a_database_of_its_own_and_its_code_comes_back() {
 #[tokio::test]
 async fn two_programs_share_the_private_server() {
     let desk = desk().await;
-    let data = tempfile::tempdir_in("/tmp").unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(data.path(), open).unwrap();
-    let folder = data.path().join("data");
-    desk.file("own.toml", format!("data_folder = {folder:?}\n"));
-    let own = |line: &str| {
-        let mut command = desk.command(line);
-        command
-            .args(["--config", "own.toml"])
-            .env_remove("DATABASE_URL");
-        command
-    };
+    let _data = private_data(&desk);
+    let own = |line: &str| own(&desk, line);
     let made = own("key new first").output().unwrap();
     assert!(
         made.status.success(),
@@ -628,6 +618,46 @@ async fn two_programs_share_the_private_server() {
     interrupt(&guest);
     assert!(guest.wait().unwrap().success());
     assert!(host.wait().unwrap().success());
+}
+
+/// Each starts the private server, joins it, or meets it while it stops: whatever comes, the command is done.
+#[tokio::test]
+async fn programs_that_start_at_once_do_not_trip_each_other_up() {
+    let desk = desk().await;
+    let _data = private_data(&desk);
+    let programs: Vec<Child> = (0..6)
+        .map(|number| {
+            let mut program = own(&desk, &format!("key new n{number}"));
+            program.stdout(Stdio::piped()).stderr(Stdio::piped());
+            program.spawn().unwrap()
+        })
+        .collect();
+    for program in programs {
+        let output = program.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    }
+    let listed = own(&desk, "key list --json").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 6);
+}
+
+/// A folder for a private server, named in `own.toml`.
+fn private_data(desk: &Desk) -> TempDir {
+    let data = tempfile::tempdir_in("/tmp").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(data.path(), open).unwrap();
+    let folder = data.path().join("data");
+    desk.file("own.toml", format!("data_folder = {folder:?}\n"));
+    data
+}
+
+/// A command that is told no database.
+fn own(desk: &Desk, line: &str) -> Command {
+    let mut command = desk.command(line);
+    command
+        .args(["--config", "own.toml"])
+        .env_remove("DATABASE_URL");
+    command
 }
 
 fn interrupt(child: &Child) {
