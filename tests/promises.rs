@@ -19,9 +19,12 @@ mod fair;
 mod fates;
 #[path = "promises/letters.rs"]
 mod letters;
+#[path = "promises/outage.rs"]
+mod outage;
 #[path = "promises/process.rs"]
 mod process;
 #[path = "wire/receiver.rs"]
+#[expect(dead_code, reason = "the tests of the wire use the rest")]
 mod receiver;
 #[path = "promises/share.rs"]
 mod share;

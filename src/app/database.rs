@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use crate::{
     cluster::{Cluster, ClusterOptions},
     config::Config,
-    port::Clock,
     net::SystemClock,
+    port::Clock,
     store::PgStore,
 };
 
@@ -20,34 +20,36 @@ const DAYS_AHEAD: u16 = 3;
 const CLUSTER_FOLDER: &str = "postgres";
 
 /// An open database, migrated.
-pub struct Database {
+pub(super) struct Database {
     /// Its store.
-    pub store: PgStore,
-    /// Its address.
-    pub url: String,
+    pub(super) store: PgStore,
     cluster: Option<Cluster>,
 }
 
 impl Database {
     /// Opens the operator's database, or starts the private one, and brings its schema up to date.
-    pub async fn open(config: &Config) -> Result<Self> {
-        let (cluster, url) = match &config.database.url {
-            Some(url) => (None, url.expose().to_owned()),
-            None => {
-                let cluster = private(config).await?;
-                let url = cluster.url();
-                (Some(cluster), url)
-            }
+    pub(super) async fn open(config: &Config) -> Result<Self> {
+        let cluster = match config.database.url {
+            Some(_) => None,
+            None => Some(private(config).await?),
         };
+        let named = config
+            .database
+            .url
+            .as_ref()
+            .map(|url| url.expose().to_owned());
+        let url = named
+            .or_else(|| cluster.as_ref().map(Cluster::url))
+            .unwrap_or_default();
         let options = url.parse().context("reading database.url")?;
         PgStore::migrate(&options).await?;
         let store = PgStore::connect(options, config.database.connections).await?;
         store.make_event_days(SystemClock.now(), DAYS_AHEAD).await?;
-        Ok(Self { store, url, cluster })
+        Ok(Self { store, cluster })
     }
 
     /// Closes connections and stops a private server.
-    pub async fn close(mut self) -> Result<()> {
+    pub(super) async fn close(mut self) -> Result<()> {
         self.store.close().await;
         if let Some(cluster) = self.cluster.take() {
             cluster.stop().await?;
@@ -59,7 +61,9 @@ impl Database {
 async fn private(config: &Config) -> Result<Cluster> {
     let folder = std::path::absolute(config.data_folder.join(CLUSTER_FOLDER))?;
     let mut options = ClusterOptions::durable(folder);
-    options.binaries.clone_from(&config.database.server_programs);
+    options
+        .binaries
+        .clone_from(&config.database.server_programs);
     options.account.clone_from(&config.database.server_account);
     Ok(Cluster::start(&options).await?)
 }

@@ -57,7 +57,10 @@ fn engine(
     let world = RealWorld {
         store: database.store.clone(),
         dns: Resolver::new(&dns)?,
-        dial: Tcp { port: config.smtp.port, ..Tcp::default() },
+        dial: Tcp {
+            port: config.smtp.port,
+            ..Tcp::default()
+        },
         watch: Arc::clone(metrics),
     };
     Ok(Engine::new(Arc::new(world), desk))
@@ -74,11 +77,24 @@ async fn run(
 ) {
     let mut tasks = JoinSet::new();
     tasks.spawn(engine.run(stop.clone()));
-    tasks.spawn(upkeep::retain(database.store.clone(), config.retention.clone(), stop.clone()));
-    tasks.spawn(upkeep::sample(database.store.clone(), Arc::clone(&metrics), stop.clone()));
+    tasks.spawn(upkeep::retain(
+        database.store.clone(),
+        config.retention.clone(),
+        stop.clone(),
+    ));
+    tasks.spawn(upkeep::sample(
+        database.store.clone(),
+        Arc::clone(&metrics),
+        stop.clone(),
+    ));
     let door = door(config, database, metrics, &stop);
     let patience = http::Patience::default();
-    tasks.spawn(http::serve(listener, http::router(door), patience, stop.clone()));
+    tasks.spawn(http::serve(
+        listener,
+        http::router(door),
+        patience,
+        stop.clone(),
+    ));
     while tasks.join_next().await.is_some() {}
 }
 

@@ -18,24 +18,28 @@ use crate::{
     store::PgStore,
 };
 
-const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
+const RETENTION_ROUND: Duration = Duration::from_hours(1);
 const SAMPLE_ROUND: Duration = Duration::from_secs(10);
 const DAYS_AHEAD: u16 = 3;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Letters purged by one statement.
 const PURGE_BATCH: u32 = 5_000;
 
 /// Idempotency keys protect against repeated calls, which come within hours; a month is generous.
-const IDEMPOTENCY_AGE: Duration = Duration::from_secs(30 * 86_400);
+const IDEMPOTENCY_AGE: Duration = Duration::from_hours(30 * 24);
 
 /// Applies retention until told to stop.
-pub async fn retain(store: PgStore, retention: Retention, stop: CancellationToken) {
+pub(super) async fn retain(store: PgStore, retention: Retention, stop: CancellationToken) {
     loop {
         if let Err(trouble) = round(&store, &retention, SystemClock.now()).await {
             error!(error = ?trouble, "Retention did not finish; it goes on at the next round");
         }
-        if stop.run_until_cancelled(tokio::time::sleep(RETENTION_ROUND)).await.is_none() {
+        if stop
+            .run_until_cancelled(tokio::time::sleep(RETENTION_ROUND))
+            .await
+            .is_none()
+        {
             return;
         }
     }
@@ -46,8 +50,12 @@ async fn round(store: &PgStore, retention: &Retention, now: Timestamp) -> Result
     let history = before(now, DAY * retention.events_days);
     let dropped = store.drop_event_days(history).await?;
     while store.purge_letters(history, PURGE_BATCH).await? >= u64::from(PURGE_BATCH) {}
-    store.purge_idempotency(before(now, IDEMPOTENCY_AGE)).await?;
-    store.purge_bodies(before(now, DAY * retention.bodies_days)).await?;
+    store
+        .purge_idempotency(before(now, IDEMPOTENCY_AGE))
+        .await?;
+    store
+        .purge_bodies(before(now, DAY * retention.bodies_days))
+        .await?;
     if dropped > 0 {
         info!(days = dropped, "Dropped history older than {history}");
     }
@@ -60,8 +68,12 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
 }
 
 /// Samples the queue for the gauges until told to stop.
-pub async fn sample(store: PgStore, metrics: Arc<Metrics>, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(SAMPLE_ROUND)).await.is_some() {
+pub(super) async fn sample(store: PgStore, metrics: Arc<Metrics>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(SAMPLE_ROUND))
+        .await
+        .is_some()
+    {
         match store.queue_status(1).await {
             Ok(queue) => {
                 for (place, letters) in [

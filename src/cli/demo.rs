@@ -2,7 +2,7 @@
 //!
 //! Owns options, progress and what to try next. Leaves the demonstration to `app::demo`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
@@ -17,11 +17,30 @@ use super::{
 };
 use crate::app::demo::{Demo as Machine, DemoOptions};
 
+const NEXT: &str = "
+Next: `postrider demo --keep` leaves all of it running to look at; `postrider --help` shows the way to a first real letter.";
+
+/// What to try while everything goes on.
+fn kept(database_url: &str, listen: SocketAddr, key: &str, letter: &str) -> String {
+    format!(
+        "
+Everything goes on; Ctrl-C ends it. In another terminal:
+  export DATABASE_URL='{database_url}'
+  postrider letter show {letter}
+  postrider letter list --state bounced
+  postrider queue status
+  postrider suppression list
+  curl -s http://{listen}/v1/letters -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+    -d '{{\"stream\":\"transactional\",\"to\":\"unknown-anna@mail.ru\",\"from\":\"news@example.com\",\"subject\":\"Hello\",\"text\":\"Hello\"}}'
+  curl -s 'http://{listen}/v1/events' -H 'Authorization: Bearer {key}'"
+    )
+}
+
 /// Watch letters leave for a small internet of simulated mailbox providers. Nothing leaves this machine.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Send so many letters.
-    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
     letters: usize,
     /// The same seed writes to the same people at providers of the same tempers.
     #[arg(long, default_value_t = 1)]
@@ -46,15 +65,18 @@ impl Demo {
         let stop = CancellationToken::new();
         let mut ears = JoinSet::new();
         serve::listen(&mut ears, &stop)?;
-        let machine = Machine::start(options).await?;
-        let done = self.watch(&machine, out, &stop).await;
+        let mut machine = Machine::start(options).await?;
+        let done = self
+            .watch(&mut machine, config.http.listen, out, &stop)
+            .await;
         machine.stop().await?;
         done
     }
 
     async fn watch(
         &self,
-        machine: &Machine,
+        machine: &mut Machine,
+        listen: SocketAddr,
         out: &mut Out,
         stop: &CancellationToken,
     ) -> Result<ExitCode> {
@@ -67,10 +89,19 @@ impl Demo {
         let text = report.to_string();
         out.thing(&report, text.trim_end())?;
         out.flush()?;
+        let example = report.example_id.as_deref().unwrap_or("ID");
         if self.keep {
-            say("Everything goes on; Ctrl-C ends it.");
+            let key = machine.open_door(listen).await?;
+            say(kept(&machine.database_url, listen, &key, example));
             stop.cancelled().await;
+        } else {
+            say(NEXT);
         }
-        Ok(ExitCode::SUCCESS)
+        // Two ends that disagree are a fault of ours, and this is how a script notices.
+        Ok(if report.is_clean() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

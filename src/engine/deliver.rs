@@ -3,9 +3,16 @@
 //! Owns the sentence. Promises: nothing is said to a receiver for a letter that must not go or cannot be composed; what
 //! comes out is evidence for the judge, never a decision. Routing has happened (`dispatch`), judging follows (`crew`).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     connection::Connection,
@@ -16,9 +23,12 @@ use crate::{
     compose::compose,
     dkim::{self, Signed},
     mail::{Address, Evidence, Letter, Stage, TroubleKind, Unsendable},
-    port::{AttemptRecord, Clock, LeasedLetter, World},
-    smtp::{Envelope, Outcome},
+    port::{AttemptRecord, Clock, LeasedLetter, Wire, World},
+    smtp::{Envelope, Outcome, Session},
 };
+
+/// How long a letter may take from the engine's stop to its final dot: healthy receivers need a fraction of it.
+const LAST_LETTERS: Duration = Duration::from_secs(2);
 
 /// What is known when a letter's turn is over.
 type Told = (Evidence, Option<AttemptRecord>);
@@ -123,7 +133,8 @@ async fn say<W: World>(
         return_path: &ready.return_path,
         recipient: &ready.letter.to.mailbox.address,
     };
-    let outcome = session.send(envelope, ready.signed.bytes()).await;
+    let talk = talk(session, envelope, ready.signed.bytes(), &crew.stop);
+    let outcome = talk.await.ok_or(Unsaid::GiveBack)?;
     record.host = Some(session.host().to_owned());
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
@@ -136,6 +147,36 @@ async fn say<W: World>(
         },
         record,
     ))
+}
+
+/// One letter's talk. When the engine stops, a talk that has not come to the final dot in time is broken off, and then
+/// `None` is sure that the letter did not arrive; after the dot only the reply can tell, however late it comes.
+async fn talk<W: Wire>(
+    session: &mut Session<W>,
+    envelope: Envelope<'_>,
+    message: &[u8],
+    stop: &CancellationToken,
+) -> Option<Outcome> {
+    let dotted = AtomicBool::new(false);
+    let before_dot = || dotted.store(true, Ordering::Release);
+    let mut talk = std::pin::pin!(session.send_marking(envelope, message, before_dot));
+    // The talk first: what it has to say counts more than our hurry.
+    tokio::select! {
+        biased;
+        outcome = &mut talk => return Some(outcome),
+        () = hurry(stop) => {}
+    }
+    if dotted.load(Ordering::Acquire) {
+        Some(talk.await)
+    } else {
+        None
+    }
+}
+
+/// Ends when the engine stops and its last letters have had their time.
+async fn hurry(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_LETTERS).await;
 }
 
 /// A host that closed the warm connection between two letters: the letter deserves a fresh one before it counts.

@@ -49,8 +49,8 @@ enum Done {
         domain: Domain,
         way: Result<Way, Unroutable>,
     },
-    /// The engine stopped before DNS answered.
-    Unasked,
+    /// Letters went back, or the engine stopped before DNS answered.
+    Nothing,
     HungUp {
         site: Arc<Site>,
         put_back: bool,
@@ -120,7 +120,7 @@ impl<W: World> Dispatch<W> {
         self.tasks.spawn(async move {
             let question = crew.world.dns().mx(&domain);
             let Some(answer) = crew.stop.run_until_cancelled(question).await else {
-                return Done::Unasked;
+                return Done::Nothing;
             };
             let plan = route::plan(&domain, &answer, crew.world.dice().roll());
             Done::Routed {
@@ -177,8 +177,18 @@ impl<W: World> Dispatch<W> {
         self.routes.insert(domain, route);
     }
 
-    fn deliver(&mut self, site: &Arc<Site>, letters: Vec<LeasedLetter>) {
+    fn deliver(&mut self, site: &Arc<Site>, mut letters: Vec<LeasedLetter>) {
+        // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.
+        let fit = self.crew.ledger.routed(&letters, &site.name);
+        let too_many = letters.split_off(fit);
         site.put(letters);
+        if !too_many.is_empty() {
+            let crew = Arc::clone(&self.crew);
+            self.tasks.spawn(async move {
+                crew.give_back(&too_many).await;
+                Done::Nothing
+            });
+        }
         self.connect(site);
     }
 
@@ -211,7 +221,7 @@ impl<W: World> Dispatch<W> {
     fn serve(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
             Ok(Done::Routed { domain, way }) => self.routed(domain, way),
-            Ok(Done::Unasked) => {}
+            Ok(Done::Nothing) => {}
             Ok(Done::HungUp { site, put_back }) => self.hung_up(&site, put_back),
             // A connection catches the panics of its letters; what falls through here is a fault of the engine, and
             // the letters concerned return when their leases end.

@@ -2,16 +2,19 @@
 //!
 //! Owns the count of letters in flight, by lane and in all. Promises: a letter is in the ledger from the moment its
 //! lease is ours until its verdict is settled or the claim is given back, so memory is bounded by `Room::total`, and
-//! no lane holds more than `Room::per_lane`. Does not talk to the store: see `keeper` for renewals.
+//! no lane holds more than `Room::per_lane`, and a site that holds `Room::per_site` closes its lanes until some leave. Does not talk to the store: see `keeper` for renewals.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Notify;
 
-use super::marks::{Heard, Marks};
+use super::{
+    marks::{Heard, Marks},
+    sites::Sites,
+};
 use crate::{
     mail::{LetterId, Shard, Timestamp},
     port::{AddressMark, Lane, LeaseId, LeasedLetter},
@@ -24,6 +27,10 @@ pub(super) struct Room {
     pub(super) total: usize,
     /// In one lane.
     pub(super) per_lane: usize,
+    /// To one site, however many lanes lead there.
+    pub(super) per_site: usize,
+    /// To one site, when its lanes were not known yet: what is more goes back.
+    pub(super) per_site_max: usize,
 }
 
 /// The letters in flight.
@@ -39,11 +46,12 @@ struct Pages {
     held: HashMap<LetterId, Held>,
     lanes: HashMap<Lane, usize>,
     pauses: HashMap<Lane, Timestamp>,
+    sites: Sites,
     marks: Marks,
 }
 
 /// One claim on one letter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Held {
     /// Under which claim.
     pub(super) lease: LeaseId,
@@ -51,6 +59,8 @@ pub(super) struct Held {
     pub(super) shard: Shard,
     /// Its line in the queue.
     lane: Lane,
+    /// Its site, once routed.
+    site: Option<Arc<str>>,
     /// When the claim ends unless renewed.
     until: Timestamp,
     /// How far we had heard of suppressions before it was leased.
@@ -86,6 +96,7 @@ impl Ledger {
                 lease: letter.lease,
                 shard: letter.shard(),
                 lane: letter.lane,
+                site: None,
                 until,
                 heard,
             };
@@ -158,12 +169,32 @@ impl Ledger {
         self.freed.notified().await;
     }
 
+    /// Notes that these letters go to that site; returns how many of them it may hold.
+    pub(super) fn routed(&self, letters: &[LeasedLetter], site: &str) -> usize {
+        let mut pages = self.pages();
+        let pages = &mut *pages;
+        let mut fit = 0;
+        for letter in letters {
+            let name = pages.sites.name(site, letter.lane);
+            let free = self
+                .room
+                .per_site_max
+                .saturating_sub(pages.sites.held(site));
+            if let Some(held) = pages.held.get_mut(&letter.id()).filter(|_| free > 0) {
+                pages.sites.enter(&name);
+                held.site = Some(name);
+            }
+            fit += usize::from(free > 0);
+        }
+        fit
+    }
+
     /// Keeps a lane out of the lease until that moment: nobody answers there.
     pub(super) fn pause(&self, lane: Lane, until: Timestamp) {
         self.pages().pauses.insert(lane, until);
     }
 
-    /// Free permits of the lanes that hold letters or are paused; all others have `per_lane`.
+    /// Free permits of the lanes that hold letters, are paused, or lead to a full site; all others have `per_lane`.
     pub(super) fn room(&self, now: Timestamp) -> Vec<(Lane, u32)> {
         let mut pages = self.pages();
         pages.pauses.retain(|_, until| *until > now);
@@ -171,8 +202,10 @@ impl Ledger {
             let free = self.room.per_lane.saturating_sub(*held);
             (*lane, u32::try_from(free).unwrap_or(u32::MAX))
         });
-        let busy = busy.filter(|(lane, _)| !pages.pauses.contains_key(lane));
-        busy.chain(pages.pauses.keys().map(|lane| (*lane, 0)))
+        let mut closed = pages.sites.full(self.room.per_site);
+        closed.extend(pages.pauses.keys());
+        busy.filter(|(lane, _)| !closed.contains(lane))
+            .chain(closed.iter().map(|lane| (*lane, 0)))
             .collect()
     }
 
@@ -213,13 +246,17 @@ impl Ledger {
 impl Pages {
     /// Strikes a letter out, if its claim is that one; `None` strikes any.
     fn strike(&mut self, id: LetterId, lease: Option<LeaseId>) {
-        let Some(held) = self.held.get(&id).copied() else {
+        let is_that = |held: &Held| lease.is_none_or(|lease| lease == held.lease);
+        let Entry::Occupied(entry) = self.held.entry(id) else {
             return;
         };
-        if lease.is_some_and(|lease| lease != held.lease) {
+        if !is_that(entry.get()) {
             return;
         }
-        self.held.remove(&id);
+        let held = entry.remove();
+        if let Some(site) = &held.site {
+            self.sites.leave(site);
+        }
         if let Some(count) = self.lanes.get_mut(&held.lane) {
             *count -= 1;
             if *count == 0 {
@@ -230,123 +267,4 @@ impl Pages {
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::{mail::Unsendable, port::Broken};
-
-    const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
-
-    fn leased(number: u128, lane: i32) -> LeasedLetter {
-        let fault = Unsendable::new("letter", "of no matter here");
-        let broken = Broken {
-            id: LetterId(Uuid::from_u128(number)),
-            shard: Shard(0),
-            fault,
-        };
-        LeasedLetter {
-            lease: LeaseId(Uuid::nil()),
-            lane: Lane(lane),
-            attempts: 0,
-            suppressed: None,
-            letter: Err(broken),
-        }
-    }
-
-    fn claim(number: u128) -> (LeaseId, LetterId) {
-        (LeaseId(Uuid::nil()), LetterId(Uuid::from_u128(number)))
-    }
-
-    fn check(ledger: &Ledger, letter: &LeasedLetter, now: Timestamp, expected: Standing) {
-        let mark = || AddressMark("anna".to_owned());
-        assert_eq!(ledger.standing(letter, mark, now), expected);
-    }
-
-    fn roomy() -> Ledger {
-        Ledger::new(Room {
-            total: 10,
-            per_lane: 2,
-        })
-    }
-
-    #[test]
-    fn a_letter_is_not_ours_once_its_claim_has_run_out() {
-        let ledger = roomy();
-        let letter = leased(1, 7);
-        ledger.enter(std::slice::from_ref(&letter), NOON, ledger.heard());
-        let before = Timestamp::from_seconds(NOON.seconds() - 1);
-        check(&ledger, &letter, before, Standing::Ours);
-        check(&ledger, &letter, NOON, Standing::Lost);
-    }
-
-    #[test]
-    fn a_letter_that_came_back_under_a_new_claim_is_held_once() {
-        let ledger = roomy();
-        let old = leased(1, 7);
-        let new = LeasedLetter {
-            lease: LeaseId(Uuid::from_u128(9)),
-            ..leased(1, 7)
-        };
-        let before = Timestamp::from_seconds(NOON.seconds() - 1);
-        ledger.enter(std::slice::from_ref(&old), NOON, ledger.heard());
-        ledger.enter(std::slice::from_ref(&new), NOON, ledger.heard());
-        check(&ledger, &old, before, Standing::Lost);
-        ledger.leave([claim(1)]);
-        check(&ledger, &new, before, Standing::Ours);
-        assert_eq!(ledger.room(before), [(Lane(7), 1)]);
-    }
-
-    #[test]
-    fn a_letter_is_in_question_when_its_recipient_was_suppressed_after_the_lease() {
-        let ledger = roomy();
-        let (early, late) = (leased(1, 7), leased(2, 7));
-        let before = Timestamp::from_seconds(NOON.seconds() - 1);
-        ledger.enter(std::slice::from_ref(&early), NOON, ledger.heard());
-        ledger.note(AddressMark("anna".to_owned()));
-        ledger.enter(std::slice::from_ref(&late), NOON, ledger.heard());
-        check(&ledger, &early, before, Standing::InQuestion);
-        check(&ledger, &late, before, Standing::Ours);
-        ledger.miss();
-        check(&ledger, &late, before, Standing::InQuestion);
-    }
-
-    #[test]
-    fn a_lane_that_is_full_has_no_room_and_the_others_all_of_it() {
-        let ledger = Ledger::new(Room {
-            total: 10,
-            per_lane: 2,
-        });
-        ledger.enter(&[leased(1, 7), leased(2, 7)], NOON, Heard::default());
-        assert_eq!(ledger.room(NOON), [(Lane(7), 0)]);
-        assert_eq!((ledger.free(), ledger.per_lane()), (8, 2));
-        ledger.leave([claim(1)]);
-        assert_eq!(ledger.room(NOON), [(Lane(7), 1)]);
-    }
-
-    #[test]
-    fn leaving_twice_frees_once() {
-        let ledger = Ledger::new(Room {
-            total: 10,
-            per_lane: 2,
-        });
-        ledger.enter(&[leased(1, 7)], NOON, Heard::default());
-        ledger.leave([claim(1), claim(1)]);
-        assert!(ledger.is_empty());
-        assert!(ledger.room(NOON).is_empty());
-    }
-
-    #[test]
-    fn a_paused_lane_has_no_room_until_its_pause_ends() {
-        let ledger = Ledger::new(Room {
-            total: 10,
-            per_lane: 2,
-        });
-        ledger.pause(Lane(3), NOON);
-        assert_eq!(
-            ledger.room(Timestamp::from_seconds(NOON.seconds() - 1)),
-            [(Lane(3), 0)]
-        );
-        assert!(ledger.room(NOON).is_empty());
-    }
-}
+mod tests;

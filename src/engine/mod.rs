@@ -18,6 +18,7 @@ mod marks;
 mod runner;
 mod settler;
 mod site;
+mod sites;
 mod way;
 
 use std::sync::Arc;
@@ -35,6 +36,12 @@ pub use self::{
     way::Trust,
 };
 use crate::port::{Store, World};
+
+/// Of the letters in flight, one site may hold this part before its lanes are left out of the lease ...
+const SITE_PART: usize = 8;
+
+/// ... and so many parts when a lease that began before brings more: then letters go back.
+const SITE_PARTS_MAX: usize = 3;
 
 /// One engine over one world.
 pub struct Engine<W: World> {
@@ -54,6 +61,8 @@ impl<W: World> Engine<W> {
         let room = Room {
             total: limits.in_flight,
             per_lane: limits.in_flight_per_lane,
+            per_site: limits.in_flight / SITE_PART,
+            per_site_max: limits.in_flight / SITE_PART * SITE_PARTS_MAX,
         };
         let ledger = Arc::new(Ledger::new(room));
         let (verdicts, judged) = mpsc::channel(room.total);

@@ -29,6 +29,10 @@ const ROOM_WORTH_A_LEASE: usize = 16;
 /// No lease is larger: beyond it one statement holds row locks for too long.
 const LEASE_MAX: usize = 1_000;
 
+/// No lease fills more than this part of the ledger, so that one site can never get so much by a single lease that
+/// letters have to go back.
+const LEASE_PART: usize = 4;
+
 /// When the runner may ask again.
 enum Next {
     /// At once: more letters wait and there is room.
@@ -57,7 +61,8 @@ async fn beat<W: World>(
     dispatch: &mut Dispatch<W>,
     resume: &mut Option<Lane>,
 ) -> Next {
-    let want = crew.ledger.free().min(LEASE_MAX);
+    let part = crew.desk.limits.in_flight / LEASE_PART;
+    let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));
     if want < crew.desk.limits.in_flight / ROOM_WORTH_A_LEASE {
         return Next::WhenFreed;
     }

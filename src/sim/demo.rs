@@ -14,6 +14,9 @@ use super::{
 /// How long a newcomer waits at the demo's greylisters.
 const GREYLIST_DELAY: Duration = Duration::from_secs(2);
 
+/// Attempts until a full mailbox has room again.
+const TIDY_AFTER: u32 = 2;
+
 /// Weights of the domains that many people use.
 const BIG_DOMAINS: [(&str, u32); 22] = [
     ("mail.ru", 190),
@@ -57,7 +60,7 @@ impl Plan {
     /// zero: they exist for tests that ask for them.
     pub fn demo(seed: u64) -> Self {
         let mut plan = Self {
-            providers: providers(),
+            providers: providers().into_iter().map(tidied).collect(),
             broken: BROKEN_DOMAINS
                 .map(|(name, fault, _)| (name.to_owned(), fault))
                 .to_vec(),
@@ -75,6 +78,12 @@ impl Plan {
         plan.weights = big.chain(broken).chain(firms).chain(plants).collect();
         plan
     }
+}
+
+/// People empty a full mailbox after a few attempts, so that a demonstration shows retries that succeed.
+fn tidied(mut provider: ProviderPlan) -> ProviderPlan {
+    provider.temper.tidy_after = Some(TIDY_AFTER);
+    provider
 }
 
 /// A business domain hosted by somebody.

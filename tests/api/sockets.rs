@@ -2,14 +2,14 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use postrider::http::{Patience, serve};
+use postrider::http::{Limits, Patience, serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 
-use crate::house::{House, letter, open};
+use crate::house::{House, letter, limits, open, open_with};
 
 async fn listen(house: &House, patience: Patience) -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -63,6 +63,32 @@ async fn answers_come_while_letters_still_go() {
     }
     socket.write_all(b"0\r\n\r\n").await.unwrap();
     read_until(&mut socket, "0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_gives_its_place_free() {
+    let house = open_with(Limits {
+        requests: 1,
+        ..limits()
+    })
+    .await;
+    let (address, _server) = listen(&house, Patience::default()).await;
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(head(&house).as_bytes()).await.unwrap();
+    let letter = format!("{}\n", letter("anna@example.org"));
+    socket.write_all(chunk(&letter).as_bytes()).await.unwrap();
+    read_until(&mut socket, "accepted").await;
+    assert_eq!(house.get("/v1/suppressions").await.status, 503);
+    drop(socket);
+    let free = async {
+        while house.get("/v1/suppressions").await.status != 200 {
+            // A refusal waits for nothing, and the server needs its turn.
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), free)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

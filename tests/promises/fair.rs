@@ -17,6 +17,9 @@ use crate::{
 const STUCK: usize = 5_000;
 const OTHERS: usize = 300;
 
+/// Letters leased when the others come: so many that the engine is busy with the stuck.
+const MET: i32 = 400;
+
 /// The others' letters, enqueued last, are all delivered while not one of the stuck has come to an end.
 async fn others_go_on(mut bad: ProviderPlan, health: Health, domains: usize) {
     for site in &mut bad.sites {
@@ -34,11 +37,10 @@ async fn others_go_on(mut bad: ProviderPlan, health: Health, domains: usize) {
         ..Wishes::default()
     };
     let engine = world.engine(&wishes).await;
-    // Only once the engine is full of them, or has found out.
     world
         .until("the engine has met the stuck", async || {
             let queue = world.queue().await;
-            queue.leased >= 200 || queue.waiting > 0
+            queue.leased >= MET.into() || queue.waiting > 0
         })
         .await;
     let letters = people(OTHERS, "good", 5).map(|to| letter(&to));
@@ -49,6 +51,9 @@ async fn others_go_on(mut bad: ProviderPlan, health: Health, domains: usize) {
     let fates = world.fates().await;
     let is_stuck = |fate: &&Fate| !fate.state.is_final();
     assert_eq!(fates.iter().filter(is_stuck).count(), STUCK);
+    // Nobody waited for the silence of others to end.
+    let given_up = fates.iter().filter(|fate| fate.events("deferred") > 0);
+    assert!(health != Health::Silent || given_up.count() == 0);
     world.end().await;
 }
 

@@ -13,6 +13,7 @@ use postrider::{
 use crate::{
     desk::Wishes,
     fates::{Fate, states},
+    outage::break_connections,
     world::{World, generous, letter, letter_of, people, provider},
 };
 
@@ -96,6 +97,36 @@ async fn a_letter_that_an_engine_holds_already_is_not_sent_after_its_reader_unsu
 /// Offers and resets go to the same people; offers were enqueued first and carry the smaller ids.
 fn is_offer(fate: &Fate, quitters: &[String]) -> bool {
     fate.stream == "marketing" && quitters.contains(&fate.to)
+}
+
+/// Suppresses all in one transaction at the moment when nobody can be told.
+async fn suppress_in_an_outage(world: &World, readers: &[String]) {
+    break_connections(world).await;
+    sqlx::query(
+        "insert into postrider.suppression (shard, address, scope, reason, evidence, since)
+        select postrider.shard(a), a, 'everything', 'manual', 'imported', now() from unnest($1::text[]) as a",
+    )
+    .bind(readers)
+    .execute(world.database.pool())
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suppression_that_no_engine_could_hear_of_still_stops_the_letters_it_holds() {
+    let world = slow_world().await;
+    let readers: Vec<String> = people(200, "slow", 1).collect();
+    world.enqueue(readers.iter().map(|to| letter(to))).await;
+    let engine = world.engine(&few_connections(CONNECTIONS)).await;
+    world.accepted(20).await;
+    suppress_in_an_outage(&world, &readers).await;
+    world.settled().await;
+    engine.stop().await;
+    let fates = world.kept().await;
+    let stopped = fates.iter().filter(|fate| fate.state == State::Suppressed);
+    // Until the connection stands again some more go out; each takes 40 ms on one of four connections.
+    assert!(stopped.count() > 130, "{:?}", states(&fates));
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,9 +3,11 @@
 //! Owns the comparison. Promises: every letter is looked at; a disagreement names the letter. The laws are promises 1
 //! to 3 of the house: delivered means taken, anything else means not taken, and twice only where nobody can know.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
-use super::desk::DemoDesk;
+use super::{Run, desk::DemoDesk};
 use crate::{
     mail::{Letter, State},
     sim::{Letters, SmallInternet},
@@ -23,6 +25,8 @@ const SHOWN_MAX: usize = 10;
 pub(super) struct Comparison {
     /// Letters looked at.
     pub letters: u64,
+    /// Letters by state.
+    pub states: BTreeMap<String, u64>,
     /// Letters that both ends agree on.
     pub agreed: u64,
     /// Letters whose fate nobody knows, and that had arrived.
@@ -39,10 +43,12 @@ pub(super) async fn compare(
     store: &PgStore,
     internet: &SmallInternet,
     desk: &DemoDesk,
+    run: &Run,
 ) -> Result<Comparison> {
     let seen = internet.letters();
     let mut found = Comparison::default();
     let mut filter = LetterFilter {
+        campaign: Some(run.campaign.clone()),
         max: PAGE,
         ..LetterFilter::default()
     };
@@ -61,6 +67,7 @@ pub(super) async fn compare(
 impl Comparison {
     fn look_at(&mut self, view: LetterView, seen: &Letters, desk: &DemoDesk) {
         self.letters += 1;
+        *self.states.entry(view.state.name().to_owned()).or_default() += 1;
         let copies = view
             .letter
             .as_ref()

@@ -35,34 +35,36 @@ pub(super) fn batches(
     plan: &Plan,
     count: usize,
     folder: &Path,
+    campaign: &str,
 ) -> Result<impl Iterator<Item = Vec<String>> + use<>> {
     let samples: Vec<Value> = MIX
         .iter()
         .map(|(template, _)| sample(folder, template))
         .collect::<Result<_>>()?;
+    let campaign = campaign.to_owned();
     let people: Vec<Resident> = Population::of(plan).recipients(count).collect();
     let mut letters = people
         .into_iter()
         .enumerate()
-        .map(move |(number, person)| letter(number, &person, &samples).to_string());
+        .map(move |(number, person)| letter(number, &person, &samples, &campaign).to_string());
     Ok(std::iter::from_fn(move || {
         let batch: Vec<String> = letters.by_ref().take(BATCH).collect();
         (!batch.is_empty()).then_some(batch)
     }))
 }
 
-fn letter(number: usize, person: &Resident, samples: &[Value]) -> Value {
+fn letter(number: usize, person: &Resident, samples: &[Value], campaign: &str) -> Value {
     let (template, stream) = MIX[number % MIX.len()];
     let mut variables = samples[number % MIX.len()].clone();
     variables["name"] = json!(person.name);
     json!({
         "stream": stream,
-        "campaign": format!("demo-{template}"),
+        "campaign": campaign,
         "to": { "address": person.address, "name": person.name, "locale": person.locale },
         "from": { "address": format!("news@{DOMAIN}"), "name": "Биржа заказов" },
         "template": template,
         "variables": variables,
-        "idempotency_key": format!("demo-{number}"),
+        "idempotency_key": format!("{campaign}-{number}"),
     })
 }
 

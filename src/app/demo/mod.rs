@@ -8,11 +8,12 @@ mod desk;
 mod letters;
 mod report;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use aws_lc_rs::rand;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::report::Report;
@@ -20,6 +21,9 @@ use super::world::RealWorld;
 use crate::{
     cluster::{Cluster, ClusterOptions},
     engine::Engine,
+    http,
+    mail::Timestamp,
+    metrics::Metrics,
     net::{Resolver, ResolverOptions, SystemClock, Tcp},
     port::Clock,
     sim::{Plan, SmallInternet},
@@ -58,11 +62,21 @@ pub struct Demo {
     pub store: PgStore,
     /// The receivers.
     pub internet: SmallInternet,
+    /// Address of the database, for other programs while this one runs.
+    pub database_url: String,
     cluster: Option<Cluster>,
-    engine: JoinSet<()>,
+    tasks: JoinSet<()>,
     stop: CancellationToken,
     desk: desk::DemoDesk,
     options: DemoOptions,
+    run: Run,
+}
+
+/// Tells the letters of this demonstration from those of earlier ones in the same database.
+#[derive(Clone, Debug)]
+struct Run {
+    campaign: String,
+    since: Timestamp,
 }
 
 impl Demo {
@@ -70,23 +84,29 @@ impl Demo {
     pub async fn start(options: DemoOptions) -> Result<Self> {
         let templates = templates::load(&options.templates, Some("ru"))
             .with_context(|| format!("loading templates from {}", options.templates.display()))?;
-        let (cluster, url) = database(&options).await?;
-        let connect = url.parse().context("reading the database address")?;
+        let (cluster, database_url) = database(&options).await?;
+        let connect = database_url
+            .parse()
+            .context("reading the database address")?;
         PgStore::migrate(&connect).await?;
         let store = PgStore::connect(connect, CONNECTIONS).await?;
         let internet = SmallInternet::start(Plan::demo(options.seed)).await?;
         let desk = desk::DemoDesk::new(templates)?;
         internet.publish_txt(&desk.record_name, &desk.record_text);
         store.sync_registry(&desk.registry).await?;
-        store.make_event_days(SystemClock.now(), 2).await?;
+        let since = SystemClock.now();
+        store.make_event_days(since, 2).await?;
+        let campaign = format!("demo-{}", since.micros());
         let mut demo = Self {
             store,
             internet,
+            database_url,
             cluster,
-            engine: JoinSet::new(),
+            tasks: JoinSet::new(),
             stop: CancellationToken::new(),
             desk,
             options,
+            run: Run { campaign, since },
         };
         demo.start_engine()?;
         Ok(demo)
@@ -111,7 +131,7 @@ impl Demo {
             watch: Arc::new(()),
         };
         let engine = Engine::new(Arc::new(world), Arc::clone(&self.desk.desk));
-        self.engine.spawn(engine.run(self.stop.clone()));
+        self.tasks.spawn(engine.run(self.stop.clone()));
         Ok(())
     }
 
@@ -125,14 +145,21 @@ impl Demo {
         self.wait(progress, accepted).await?;
         let took = begun.elapsed();
         progress.finish_and_clear();
-        let comparison = compare::compare(&self.store, &self.internet, &self.desk).await?;
-        Report::gather(&self.store, &self.internet, comparison, enqueued, took).await
+        let comparison =
+            compare::compare(&self.store, &self.internet, &self.desk, &self.run).await?;
+        let spans = report::Spans { enqueued, took };
+        Report::gather(&self.store, &self.internet, comparison, &self.run, spans).await
     }
 
     async fn enqueue(&self) -> Result<u64> {
         let mut accepted = 0;
         let plan = Plan::demo(self.options.seed);
-        for batch in letters::batches(&plan, self.options.letters, &self.options.templates)? {
+        for batch in letters::batches(
+            &plan,
+            self.options.letters,
+            &self.options.templates,
+            &self.run.campaign,
+        )? {
             let now = SystemClock.now();
             let answers = self.store.enqueue(&batch, LETTER_BYTES_MAX, now).await?;
             for answer in answers {
@@ -163,10 +190,36 @@ impl Demo {
         Ok(())
     }
 
+    /// Opens the HTTP interface beside the running engine; gives the bearer key for it.
+    pub async fn open_door(&mut self, listen: SocketAddr) -> Result<String> {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listening on http.listen {listen}"))?;
+        let mut secret = [0; 32];
+        rand::fill(&mut secret).map_err(|_| anyhow!("the system gives no random bytes"))?;
+        let key = self
+            .store
+            .new_key("demo", secret, SystemClock.now())
+            .await?;
+        let door = http::Door {
+            store: self.store.clone(),
+            metrics: Arc::new(Metrics::new(&prometheus::Registry::new())?),
+            clock: Arc::new(SystemClock),
+            engine_works: Arc::new(|| true),
+            stop: self.stop.clone(),
+            limits: http::Limits::default(),
+        };
+        let patience = http::Patience::default();
+        let stop = self.stop.clone();
+        self.tasks
+            .spawn(http::serve(listener, http::router(door), patience, stop));
+        Ok(key)
+    }
+
     /// Stops the engine, the small internet and PostgreSQL.
     pub async fn stop(mut self) -> Result<()> {
         self.stop.cancel();
-        while self.engine.join_next().await.is_some() {}
+        while self.tasks.join_next().await.is_some() {}
         self.store.close().await;
         self.internet.stop().await;
         if let Some(cluster) = self.cluster.take() {

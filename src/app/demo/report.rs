@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::compare::Comparison;
+use super::{Run, compare::Comparison};
 use crate::{
     mail::Timestamp,
     net::SystemClock,
@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// Suppressions shown by name.
-const SUPPRESSED_SHOWN: u32 = 8;
+const SUPPRESSED_SHOWN: usize = 8;
 
-/// A year is longer than any demonstration.
-const LONG_AGO: Duration = Duration::from_hours(365 * 24);
+/// Entries looked through.
+const SUPPRESSED_MAX: u32 = 100_000;
 
 /// The figures.
 #[derive(Clone, Debug, Serialize)]
@@ -95,20 +95,28 @@ pub struct Agreement {
     pub disagreements: Vec<String>,
 }
 
+/// How long things took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spans {
+    /// From the first enqueue to the last.
+    pub(super) enqueued: Duration,
+    /// From the first enqueue to the last final state.
+    pub(super) took: Duration,
+}
+
 impl Report {
     pub(super) async fn gather(
         store: &PgStore,
         internet: &SmallInternet,
         comparison: Comparison,
-        enqueued: Duration,
-        took: Duration,
+        run: &Run,
+        spans: Spans,
     ) -> Result<Self> {
-        let now = SystemClock.now();
         let mut report = Self {
             letters: comparison.letters,
-            seconds: took.as_secs_f64(),
-            enqueue_seconds: enqueued.as_secs_f64(),
-            states: BTreeMap::new(),
+            seconds: spans.took.as_secs_f64(),
+            enqueue_seconds: spans.enqueued.as_secs_f64(),
+            states: comparison.states.clone(),
             providers: BTreeMap::new(),
             classes: BTreeMap::new(),
             suppressed: Vec::new(),
@@ -117,11 +125,8 @@ impl Report {
             example_id: None,
             agreement: agreement(&comparison, &internet.tally()),
         };
-        for line in store.tally_states().await? {
-            report.states.insert(line.state, count(line.letters));
-        }
-        report.count_events(store, now).await?;
-        report.list_suppressed(store).await?;
+        report.count_events(store, run.since).await?;
+        report.list_suppressed(store, run.since).await?;
         if let Some(view) = comparison.example {
             report.example_id = Some(view.id.to_string());
             report.example = story(&view, &store.history(view.id).await?);
@@ -129,15 +134,9 @@ impl Report {
         Ok(report)
     }
 
-    async fn count_events(&mut self, store: &PgStore, now: Timestamp) -> Result<()> {
-        let since = Timestamp::from_micros(0).plus(
-            now.since(Timestamp::from_micros(0))
-                .saturating_sub(LONG_AGO),
-        );
-        for line in store
-            .tally_events(since, now.plus(Duration::from_secs(1)))
-            .await?
-        {
+    async fn count_events(&mut self, store: &PgStore, since: Timestamp) -> Result<()> {
+        let until = SystemClock.now().plus(Duration::from_secs(1));
+        for line in store.tally_events(since, until).await? {
             let events = count(line.events);
             if let Some(class) = line.class {
                 *self.classes.entry(class).or_default() += events;
@@ -156,14 +155,15 @@ impl Report {
         Ok(())
     }
 
-    async fn list_suppressed(&mut self, store: &PgStore) -> Result<()> {
+    async fn list_suppressed(&mut self, store: &PgStore, since: Timestamp) -> Result<()> {
         let all = SuppressionFilter {
-            max: u32::MAX >> 1,
+            max: SUPPRESSED_MAX,
             ..SuppressionFilter::default()
         };
-        let entries = store.suppressions(&all).await?;
+        let mut entries = store.suppressions(&all).await?;
+        entries.retain(|entry| entry.since >= since);
         self.suppressed_total = entries.len() as u64;
-        let shown = entries.into_iter().take(SUPPRESSED_SHOWN as usize);
+        let shown = entries.into_iter().take(SUPPRESSED_SHOWN);
         self.suppressed = shown
             .map(|entry| Suppressed {
                 address: entry.address.to_string(),
