@@ -2,7 +2,10 @@
 //!
 //! Owns signals and the log. Leaves everything else to `app::serve`.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -52,6 +55,7 @@ fn begin_log(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).context("reading log.level")?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let begun = match log.format {
         LogFormat::Text => builder.try_init(),

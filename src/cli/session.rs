@@ -30,6 +30,8 @@ const CONNECTIONS: u32 = 2;
 const CLUSTER_FOLDER: &str = "postgres";
 /// History has a partition for so many days ahead.
 const DAYS_AHEAD: u16 = 3;
+/// A server that another program is stopping is looked for so many times.
+const VISITS: u32 = 50;
 /// How often we look whether other programs have finished.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -61,15 +63,7 @@ pub(super) fn now() -> Timestamp {
 
 impl Session {
     async fn open(config: Config) -> Result<Self> {
-        let (cluster, url) = locate(&config).await?;
-        let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
-            advice_for(
-                error,
-                "the database address cannot be read",
-                "write it as postgres://USER:PASSWORD@HOST/DATABASE",
-            )
-        })?;
-        operator::knock(&options).await.map_err(no_connection)?;
+        let (cluster, options) = locate(&config).await?;
         let store = PgStore::connect(options.clone(), CONNECTIONS).await?;
         let migrated = store.pending_migrations().await?;
         if !migrated.is_empty() {
@@ -120,15 +114,37 @@ async fn see_off(store: &PgStore) -> Result<()> {
     Ok(())
 }
 
-async fn locate(config: &Config) -> Result<(Option<Cluster>, String)> {
+/// The database, known to answer, with its server where it was started here.
+async fn locate(config: &Config) -> Result<(Option<Cluster>, PgConnectOptions)> {
     if let Some(url) = &config.database.url {
-        return Ok((None, url.expose().to_owned()));
+        let options = read(url.expose())?;
+        operator::knock(&options).await.map_err(no_connection)?;
+        return Ok((None, options));
     }
-    let attached = Cluster::start_or_attach(&private(config)).await?;
-    let url = attached.url();
-    Ok(match attached {
-        Attached::Started(cluster) => (Some(cluster), url),
-        Attached::Visited(_) => (None, url),
+    for _ in 0..VISITS {
+        let attached = Cluster::start_or_attach(&private(config)).await?;
+        let options = read(&attached.url())?;
+        match (operator::knock(&options).await, attached) {
+            (Ok(()), Attached::Started(cluster)) => return Ok((Some(cluster), options)),
+            (Ok(()), Attached::Visited(_)) => return Ok((None, options)),
+            (Err(error), Attached::Started(_)) => return Err(error.into()),
+            // Its program was stopping it just then: look again.
+            (Err(_), Attached::Visited(_)) => tokio::time::sleep(LOOK).await,
+        }
+    }
+    Err(advice(
+        "the private PostgreSQL comes and goes with other programs",
+        "try again, or keep `postrider serve` running",
+    ))
+}
+
+fn read(url: &str) -> Result<PgConnectOptions> {
+    url.parse().map_err(|error: sqlx::Error| {
+        advice_for(
+            error,
+            "the database address cannot be read",
+            "write it as postgres://USER:PASSWORD@HOST/DATABASE",
+        )
     })
 }
 

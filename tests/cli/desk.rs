@@ -1,0 +1,149 @@
+//! A person at a desk: a folder, a database, and a transcript of all that was said.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use postrider::store::PgStore;
+use tempfile::TempDir;
+
+use crate::support::{self, TestDatabase};
+
+/// A folder with templates, a database of its own, and all that was said so far.
+pub(crate) struct Desk {
+    pub(crate) folder: TempDir,
+    pub(crate) database: TestDatabase,
+    transcript: String,
+}
+
+pub(crate) async fn desk() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    std::os::unix::fs::symlink(templates, folder.path().join("templates")).unwrap();
+    Desk {
+        folder,
+        database: support::empty_database().await,
+        transcript: String::new(),
+    }
+}
+
+impl Desk {
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+        command
+            .args(line.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_remove("POSTRIDER_DATABASE_URL")
+            .env("DATABASE_URL", self.database.url())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.folder.path().join(name), content).unwrap();
+    }
+
+    /// Runs a command and writes down what a person sees.
+    pub(crate) fn run(&mut self, line: &str) -> String {
+        let output = self.command(line).output().unwrap();
+        self.note(line, &output);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that only prepares.
+    pub(crate) fn quietly(&self, line: &str) -> String {
+        let output = self.command(line).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {words}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub(crate) fn note(&mut self, line: &str, output: &Output) {
+        let transcript = &mut self.transcript;
+        writeln!(transcript, "$ postrider {line}").unwrap();
+        transcript.push_str(std::str::from_utf8(&output.stdout).unwrap());
+        for said in std::str::from_utf8(&output.stderr).unwrap().lines() {
+            writeln!(transcript, "| {said}").unwrap();
+        }
+        match output.status.code() {
+            Some(0) => {}
+            code => writeln!(transcript, "exit {code:?}").unwrap(),
+        }
+        transcript.push('\n');
+    }
+
+    pub(crate) fn check(&self, name: &str) {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        for (pattern, word) in [
+            (
+                r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}",
+                "[letter]",
+            ),
+            (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[moment]"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[moment]         "),
+            (r"postrider_[a-z2-7]{52}", "[secret]"),
+            (r#"p=[A-Za-z0-9+/=" ]+"#, "p=[key]"),
+            (r"20\d\dq[1-4]a", "[selector]"),
+            (r#""cursor":"\d+-\d+""#, r#""cursor":"[cursor]""#),
+            (r"[0-9]+/s", "[rate]"),
+            (r"\b\d+(ms|s|m \d+s)( ago)", "[span] ago"),
+            (r"\+\d+(ms|s|m \d+s)", "+[span]"),
+            (r"\bin 4h \d+m", "in [span]"),
+        ] {
+            settings.add_filter(pattern, word);
+        }
+        settings.bind(|| insta::assert_snapshot!(name, self.transcript));
+    }
+
+    /// A marketing desk: a key for example.com, and one letter for each address.
+    pub(crate) async fn queue(&self, recipients: &[&str]) -> PgStore {
+        self.quietly("dkim new example.com --selector s1");
+        let lines: Vec<String> = recipients.iter().map(|to| letter(to)).collect();
+        self.file("letters.ndjson", lines.join("\n"));
+        self.quietly("send letters.ndjson");
+        PgStore::connect(self.database.url().parse().unwrap(), 2)
+            .await
+            .unwrap()
+    }
+}
+
+pub(crate) fn letter(to: &str) -> String {
+    format!(
+        r#"{{"stream":"marketing","campaign":"autumn","to":{{"address":"{to}","name":"Анна","locale":"ru"}},"from":"news@example.com","subject":"Скидки","text":"Здравствуйте!","tags":["a","b"]}}"#
+    )
+}
+
+/// A folder for a private server, named in `own.toml`.
+pub(crate) fn private_data(desk: &Desk) -> TempDir {
+    let data = tempfile::tempdir_in("/tmp").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(data.path(), open).unwrap();
+    let folder = data.path().join("data");
+    desk.file(
+        "own.toml",
+        format!("data_folder = \"{}\"\n", folder.display()),
+    );
+    data
+}
+
+/// A command that is told no database.
+pub(crate) fn own(desk: &Desk, line: &str) -> Command {
+    let mut command = desk.command(line);
+    command
+        .args(["--config", "own.toml"])
+        .env_remove("DATABASE_URL");
+    command
+}
+
+pub(crate) fn interrupt(child: &Child) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    kill(pid, Signal::SIGINT).unwrap();
+}

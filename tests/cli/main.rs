@@ -1,0 +1,15 @@
+//! The program as a person meets it: real processes, a real PostgreSQL, transcripts reviewed as snapshots.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what went wrong by stopping"
+)]
+
+mod desk;
+mod operator;
+
+mod send;
+mod server;
+mod story;
+#[path = "../support/mod.rs"]
+mod support;
+mod watch;
