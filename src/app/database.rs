@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    cluster::{Cluster, ClusterOptions},
+    cluster::{Attached, Cluster, ClusterOptions},
     config::Config,
     net::SystemClock,
     port::Clock,
@@ -23,47 +23,47 @@ const CLUSTER_FOLDER: &str = "postgres";
 pub(super) struct Database {
     /// Its store.
     pub(super) store: PgStore,
-    cluster: Option<Cluster>,
+    private: Option<Attached>,
 }
 
 impl Database {
-    /// Opens the operator's database, or starts the private one, and brings its schema up to date.
+    /// Opens the operator's database, or the private one, and brings its schema up to date.
     pub(super) async fn open(config: &Config) -> Result<Self> {
-        let cluster = match config.database.url {
-            Some(_) => None,
-            None => Some(private(config).await?),
+        let (private, url) = if let Some(named) = &config.database.url {
+            (None, named.expose().to_owned())
+        } else {
+            let private = private(config).await?;
+            let url = private.url();
+            (Some(private), url)
         };
-        let named = config
-            .database
-            .url
-            .as_ref()
-            .map(|url| url.expose().to_owned());
-        let url = named
-            .or_else(|| cluster.as_ref().map(Cluster::url))
-            .unwrap_or_default();
         let options = url.parse().context("reading database.url")?;
         PgStore::migrate(&options).await?;
         let store = PgStore::connect(options, config.database.connections).await?;
         store.make_event_days(SystemClock.now(), DAYS_AHEAD).await?;
-        Ok(Self { store, cluster })
+        Ok(Self { store, private })
     }
 
-    /// Closes connections and stops a private server.
-    pub(super) async fn close(mut self) -> Result<()> {
+    /// Closes connections and stops the private server, if it was started here.
+    pub(super) async fn close(self) -> Result<()> {
         self.store.close().await;
-        if let Some(cluster) = self.cluster.take() {
+        if let Some(Attached::Started(cluster)) = self.private {
             cluster.stop().await?;
         }
         Ok(())
     }
 }
 
-async fn private(config: &Config) -> Result<Cluster> {
-    let folder = std::path::absolute(config.data_folder.join(CLUSTER_FOLDER))?;
-    let mut options = ClusterOptions::durable(folder);
+/// The private server: a command that happens to run keeps it up until everybody has left.
+async fn private(config: &Config) -> Result<Attached> {
+    Ok(Cluster::start_or_attach(&private_server(config)).await?)
+}
+
+/// The private server of a configuration, the same for the node and for every command.
+pub fn private_server(config: &Config) -> ClusterOptions {
+    let mut options = ClusterOptions::durable(config.data_folder.join(CLUSTER_FOLDER));
     options
         .binaries
         .clone_from(&config.database.server_programs);
     options.account.clone_from(&config.database.server_account);
-    Ok(Cluster::start(&options).await?)
+    options
 }

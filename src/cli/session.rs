@@ -15,8 +15,9 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    app::database::private_server,
     app::desk,
-    cluster::{Attached, Cluster, ClusterOptions},
+    cluster::{Attached, Cluster},
     config::Config,
     mail::Timestamp,
     net::SystemClock,
@@ -26,8 +27,6 @@ use crate::{
 
 /// A command does one thing after the other.
 const CONNECTIONS: u32 = 2;
-/// Folder of the private server below the data folder, the same for `serve`.
-const CLUSTER_FOLDER: &str = "postgres";
 /// History has a partition for so many days ahead.
 const DAYS_AHEAD: u16 = 3;
 /// A server that another program is stopping is looked for so many times.
@@ -122,7 +121,7 @@ async fn locate(config: &Config) -> Result<(Option<Cluster>, PgConnectOptions)> 
         return Ok((None, options));
     }
     for _ in 0..VISITS {
-        let attached = Cluster::start_or_attach(&private(config)).await?;
+        let attached = Cluster::start_or_attach(&private_server(config)).await?;
         let options = read(&attached.url())?;
         match (operator::knock(&options).await, attached) {
             (Ok(()), Attached::Started(cluster)) => return Ok((Some(cluster), options)),
@@ -146,16 +145,6 @@ fn read(url: &str) -> Result<PgConnectOptions> {
             "write it as postgres://USER:PASSWORD@HOST/DATABASE",
         )
     })
-}
-
-/// The private server of a configuration.
-pub(super) fn private(config: &Config) -> ClusterOptions {
-    let mut options = ClusterOptions::durable(config.data_folder.join(CLUSTER_FOLDER));
-    options
-        .binaries
-        .clone_from(&config.database.server_programs);
-    options.account.clone_from(&config.database.server_account);
-    options
 }
 
 fn no_connection(error: StoreError) -> anyhow::Error {
