@@ -99,7 +99,10 @@ impl Role {
     pub(crate) async fn hear(&mut self) -> Result<String> {
         let mut line = String::new();
         if self.output.read_line(&mut line).await? == 0 {
-            bail!("a process of the bench ended: {:?}", self.child.wait().await?);
+            bail!(
+                "a process of the bench ended: {:?}",
+                self.child.wait().await?
+            );
         }
         Ok(line.trim_end().to_owned())
     }

@@ -16,7 +16,10 @@ pub(crate) fn processor_time(process: u32) -> Option<Duration> {
 pub(crate) fn server_time(server: u32) -> Option<Duration> {
     let mut total = Stat::read(server).map(|stat| stat.own + stat.ended)?;
     for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let child = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let child = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
         let stat = child.and_then(Stat::read);
         total += stat
             .filter(|stat| stat.parent == server)
@@ -37,7 +40,12 @@ pub(crate) fn peak_megabytes(process: u32) -> Option<f64> {
         .lines()
         .filter_map(|line| line.split_once(':'))
         .collect();
-    let kibibytes: f64 = fields.get("VmHWM")?.split_whitespace().next()?.parse().ok()?;
+    let kibibytes: f64 = fields
+        .get("VmHWM")?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()?;
     Some(kibibytes * 1_024.0 / 1e6)
 }
 

@@ -47,12 +47,16 @@ pub(crate) async fn measure(lab: &Lab, table: &mut Table) -> Result<()> {
     ];
     for (name, count, callers) in singles {
         let pool = database.pool.clone();
-        let rate = by(callers, count, 1, &letters, move |batch| one(pool.clone(), batch));
+        let rate = by(callers, count, 1, &letters, move |batch| {
+            one(pool.clone(), batch)
+        });
         table.add(name, "letters/s", rate.await?).tell(name)?;
     }
     for (name, callers) in [("enqueue: SQL sets of 500, 1 connection", 1), (SETS, 4)] {
         let pool = database.pool.clone();
-        let rate = by(callers, MANY, SET, &letters, move |batch| set(pool.clone(), batch));
+        let rate = by(callers, MANY, SET, &letters, move |batch| {
+            set(pool.clone(), batch)
+        });
         table.add(name, "letters/s", rate.await?).tell(name)?;
     }
     let store = PgStore::connect(database.url.parse()?, 4).await?;
@@ -61,7 +65,9 @@ pub(crate) async fn measure(lab: &Lab, table: &mut Table) -> Result<()> {
         ("enqueue: command line's door, 4 callers", 4),
     ] {
         let store = store.clone();
-        let rate = by(callers, MANY, SET, &letters, move |batch| own(store.clone(), batch));
+        let rate = by(callers, MANY, SET, &letters, move |batch| {
+            own(store.clone(), batch)
+        });
         table.add(name, "letters/s", rate.await?).tell(name)?;
     }
     by_http(&store, &letters, table).await?;
@@ -107,10 +113,11 @@ where
 
 async fn one(pool: PgPool, batch: Vec<String>) -> Result<()> {
     for letter in batch {
-        let status: String = sqlx::query_scalar("select postrider.enqueue($1::text::jsonb)->>'status'")
-            .bind(letter)
-            .fetch_one(&pool)
-            .await?;
+        let status: String =
+            sqlx::query_scalar("select postrider.enqueue($1::text::jsonb)->>'status'")
+                .bind(letter)
+                .fetch_one(&pool)
+                .await?;
         all_accepted(1, usize::from(status == "accepted"))?;
     }
     Ok(())
@@ -128,8 +135,12 @@ pub(crate) async fn set(pool: PgPool, batch: Vec<String>) -> Result<()> {
 }
 
 async fn own(store: PgStore, batch: Vec<String>) -> Result<()> {
-    let answers = store.enqueue(&batch, LETTER_OCTETS, SystemClock.now()).await?;
-    let accepted = answers.iter().filter(|answer| matches!(answer, Answer::Accepted(_)));
+    let answers = store
+        .enqueue(&batch, LETTER_OCTETS, SystemClock.now())
+        .await?;
+    let accepted = answers
+        .iter()
+        .filter(|answer| matches!(answer, Answer::Accepted(_)));
     all_accepted(batch.len(), accepted.count())
 }
 

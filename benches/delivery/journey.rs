@@ -76,6 +76,13 @@ pub(crate) struct Cost {
     pub(crate) receiver: Option<f64>,
 }
 
+impl Cost {
+    /// Of all processes together.
+    pub(crate) fn total(self) -> Option<f64> {
+        Some(self.engine? + self.postgres? + self.receiver?)
+    }
+}
+
 /// The processes of a run.
 struct Actors {
     engine: Role,
@@ -85,7 +92,12 @@ struct Actors {
 
 impl Journey {
     /// Runs it in that database, in which no other letter is due.
-    pub(crate) async fn run(&self, lab: &Lab, database: &Database, campaign: &str) -> Result<Findings> {
+    pub(crate) async fn run(
+        &self,
+        lab: &Lab,
+        database: &Database,
+        campaign: &str,
+    ) -> Result<Findings> {
         let receiver = Receiver::start(self.manners).await?;
         let engine = child::engine(&lab.configure(self.key)?, &database.url, &receiver).await?;
         let server = lab.server().await?;
@@ -97,10 +109,11 @@ impl Journey {
         let batches = self.batches(campaign)?;
         let (took, cost) = self.clocked(&mut actors, database, batches).await?;
         let memory = cost::peak_megabytes(actors.engine.process());
-        actors.engine.stop().await?;
+        // Looked at while the engine still runs: stopping it would settle what a clock stopped too early had missed.
         let (connections, accepted) = actors.receiver.tally().await?;
-        actors.receiver.role.stop().await?;
         self.check(&database.pool, campaign, accepted).await?;
+        actors.engine.stop().await?;
+        actors.receiver.role.stop().await?;
         Ok(Findings {
             rate: self.letters as f64 / took.as_secs_f64(),
             cost: cost.per(self.letters),
@@ -113,9 +126,7 @@ impl Journey {
         let letters = Letters::new()?;
         let firsts = (0..self.letters).step_by(doors::SET);
         Ok(firsts
-            .map(|first| {
-                letters.range(first..(first + doors::SET).min(self.letters), campaign)
-            })
+            .map(|first| letters.range(first..(first + doors::SET).min(self.letters), campaign))
             .collect())
     }
 

@@ -163,15 +163,16 @@ folder = {keys:?}
         let options = url.parse()?;
         PgStore::migrate(&options).await?;
         let store = PgStore::connect(options, 2).await?;
-        store
-            .make_event_days(SystemClock.now(), DAYS_AHEAD)
-            .await?;
+        store.make_event_days(SystemClock.now(), DAYS_AHEAD).await?;
         let config = Config::load(&self.configure(Key::Rsa)?)?;
         store.sync_registry(&desk::registry(&config)?).await?;
         store.close().await;
         // What making it left in memory is written now and not while somebody measures.
         self.execute("checkpoint".to_owned()).await?;
-        let pool = PgPoolOptions::new().max_connections(16).connect(&url).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .connect(&url)
+            .await?;
         let name = name.to_owned();
         Ok(Database { url, pool, name })
     }

@@ -1,4 +1,4 @@
-//! The letters of the benches: a marketplace's weekly digest to readers at 200 domains.
+//! The letters of the benches: a marketplace's new order to sellers at 200 domains.
 //!
 //! Owns who gets what. Promises: the n-th letter is the same in every run but for its campaign; every recipient is
 //! another one. Leaves their form on the wire to `compose`.
@@ -17,10 +17,10 @@ pub(crate) const DOMAINS: usize = 200;
 /// The domain that writes.
 pub(crate) const SENDER: &str = "example.com";
 
-/// The template: two languages, loops, shared layout; with its variables about 6 KB on the wire.
-pub(crate) const TEMPLATE: &str = "weekly-digest";
+/// The template: two languages, macros, shared layout; with its variables about 6 KB on the wire.
+pub(crate) const TEMPLATE: &str = "new-order";
 
-const STREAM: &str = "marketing";
+const STREAM: &str = "trigger";
 
 /// A recipient domain.
 pub(crate) fn domain(number: usize) -> String {
@@ -100,7 +100,7 @@ impl Letters {
     fn variables(&self, number: usize) -> Value {
         let mut variables = self.variables.clone();
         variables["name"] = json!(name(number));
-        variables["total"] = json!(number % 90 + 3);
+        variables["order"]["url"] = json!(format!("https://example.com/orders/{number}"));
         variables
     }
 }

@@ -36,6 +36,9 @@ use self::{
 /// Names of the rows that others are compared to.
 const PLAIN: &str = "end to end, RSA-2048";
 
+/// What it costs, all processes together; enqueueing came before.
+const COST: &str = "  all three, processor time";
+
 /// A kind of run and its place in the table.
 struct Part {
     word: &'static str,
@@ -187,7 +190,9 @@ async fn round(
 }
 
 fn enter(table: &mut Table, part: &Part, findings: Findings) -> Result<()> {
-    table.add(part.name, "letters/s", findings.rate).tell(part.name)?;
+    table
+        .add(part.name, "letters/s", findings.rate)
+        .tell(part.name)?;
     match part.word {
         "rsa" => {
             let cost = findings.cost;
@@ -195,9 +200,14 @@ fn enter(table: &mut Table, part: &Part, findings: Findings) -> Result<()> {
             table.add_known("  PostgreSQL, processor time", "us/letter", cost.postgres);
             table.add_known("  receiver, processor time", "us/letter", cost.receiver);
             table.add_known("  engine, most memory", "MB", findings.memory);
+            table.add_known(COST, "us/letter", cost.total());
             table.add("  connection carries", "letters", findings.per_connection);
         }
-        WAITING => table.add_known("  engine, most memory, a million queued", "MB", findings.memory),
+        WAITING => table.add_known(
+            "  engine, most memory, a million queued",
+            "MB",
+            findings.memory,
+        ),
         _ => {}
     }
     Ok(())
@@ -207,6 +217,8 @@ fn compare(table: &mut Table) {
     for part in &PARTS {
         table.compare(part.name, part.base, part.goal);
     }
+    // How much dearer a letter is than its bare signature and wire: the neighbours' load does not change this one much.
+    table.compare(COST, physics::LIMIT_COST, 0.0);
     table.at_most("  engine, most memory, a million queued", 200.0);
 }
 
@@ -216,7 +228,10 @@ async fn crowd(lab: &Lab) -> Result<Option<Database>> {
         return Ok(None);
     }
     let waiting = number("BENCH_WAITING", 1_000_000)?;
-    writeln!(io::stderr().lock(), "queueing {waiting} letters that are due tomorrow")?;
+    writeln!(
+        io::stderr().lock(),
+        "queueing {waiting} letters that are due tomorrow"
+    )?;
     let database = lab.database("crowd").await?;
     journey::fill(&database, waiting).await?;
     Ok(Some(database))
@@ -247,6 +262,7 @@ where
     T::Err: std::error::Error + Send + Sync + 'static,
 {
     env::var(name).map_or(Ok(usual), |text| {
-        text.parse().with_context(|| format!("{name} is not a number: {text}"))
+        text.parse()
+            .with_context(|| format!("{name} is not a number: {text}"))
     })
 }

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::Duration,
@@ -32,6 +32,7 @@ use tokio::{
 
 use crate::{
     child::{Manners, Receiver},
+    cost,
     lab::{Key, Lab},
     letters::Letters,
     table::Table,
@@ -50,6 +51,8 @@ const CONNECTIONS: usize = 32;
 pub(crate) const LIMIT: &str = "signing limit: wire + RSA-2048 signature, no queue";
 /// The same for Ed25519.
 pub(crate) const LIMIT_ED25519: &str = "wire + Ed25519 signature, no queue";
+/// What the limit costs, sender and receiver together.
+pub(crate) const LIMIT_COST: &str = "  sender + receiver, processor time";
 const SIGNING: &str = "bare RSA-2048 signatures, all cores";
 
 type Sign = Arc<dyn Fn(&[u8]) -> usize + Send + Sync>;
@@ -68,8 +71,11 @@ pub(crate) async fn measure(lab: &Lab, table: &mut Table) -> Result<()> {
         (LIMIT_ED25519, ed25519),
     ];
     for (name, sign) in wires {
-        let rate = wire(&octets, &sign).await?;
+        let (rate, cost) = wire(&octets, &sign).await?;
         table.add(name, "letters/s", rate).tell(name)?;
+        if name == LIMIT {
+            table.add_known(LIMIT_COST, "us/letter", cost);
+        }
     }
     table.compare(LIMIT, SIGNING, 0.0);
     Ok(())
@@ -87,7 +93,11 @@ fn composing(lab: &Lab, table: &mut Table) -> Result<Vec<u8>> {
     table.add(BOTH, "letters/s", rate).tell(BOTH)?;
     table.compare(BOTH, SIGNING, 0.0);
     let octets = message(&desk, &letters, 1, true)?;
-    table.add("size of a letter on the wire", "octets", octets.len() as f64);
+    table.add(
+        "size of a letter on the wire",
+        "octets",
+        octets.len() as f64,
+    );
     Ok(octets)
 }
 
@@ -106,28 +116,26 @@ fn message(desk: &Desk, letters: &Letters, number: usize, signed: bool) -> Resul
 }
 
 /// Calls per second of a piece of work done on every core at once; each call gets another number.
+///
+/// Each worker looks at the clock itself: a parked starter may be woken by a stale token before anybody has begun.
 fn on_all_cores(work: impl Fn(usize) -> Result<usize> + Sync) -> Result<f64> {
     let cores = thread::available_parallelism()?.get();
-    let (stop, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let calls = AtomicUsize::new(0);
     let begun = Instant::now();
-    let done: Result<()> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores)
-            .map(|_| {
-                scope.spawn(|| {
-                    while !stop.load(Relaxed) {
-                        std::hint::black_box(work(calls.fetch_add(1, Relaxed))?);
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        thread::park_timeout(SPAN);
-        stop.store(true, Relaxed);
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().unwrap_or(Ok(())))
-    });
-    done?;
+    let end = begun + SPAN;
+    let toil = || {
+        while Instant::now() < end {
+            std::hint::black_box(work(calls.fetch_add(1, Relaxed))?);
+        }
+        anyhow::Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(toil)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            let ended = worker.join();
+            ended.map_err(|_| anyhow::anyhow!("a worker panicked"))?
+        })
+    })?;
     Ok(calls.load(Relaxed) as f64 / begun.elapsed().as_secs_f64())
 }
 
@@ -136,7 +144,12 @@ fn rsa(pem: &str) -> Result<Sign> {
     let pair = RsaPair::from_pkcs8(der.secret_pkcs8_der())?;
     Ok(Arc::new(move |octets| {
         let mut signature = vec![0; pair.public_modulus_len()];
-        let signed = pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), octets, &mut signature);
+        let signed = pair.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            octets,
+            &mut signature,
+        );
         signed.map_or(0, |()| signature.len())
     }))
 }
@@ -147,10 +160,15 @@ fn ed25519(pem: &str) -> Result<Sign> {
     Ok(Arc::new(move |octets| pair.sign(octets).as_ref().len()))
 }
 
-/// Letters per second over warm connections to a sink, each behind one signature.
-async fn wire(message: &Arc<Vec<u8>>, sign: &Sign) -> Result<f64> {
+/// Letters per second over warm connections to a sink, each behind one signature, and the processor time of one.
+async fn wire(message: &Arc<Vec<u8>>, sign: &Sign) -> Result<(f64, Option<f64>)> {
     let receiver = Receiver::start(Manners::default()).await?;
     let sent = Arc::new(AtomicU64::new(0));
+    let spent = || {
+        let (sender, sink) = (std::process::id(), receiver.role.process());
+        Some(cost::processor_time(sender)? + cost::processor_time(sink)?)
+    };
+    let before = spent();
     let (begun, end) = (Instant::now(), Instant::now() + SPAN);
     let mut senders = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -168,9 +186,11 @@ async fn wire(message: &Arc<Vec<u8>>, sign: &Sign) -> Result<f64> {
     while let Some(ended) = senders.join_next().await {
         ended??;
     }
-    let rate = sent.load(Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    let letters = sent.load(Relaxed) as f64;
+    let rate = letters / begun.elapsed().as_secs_f64();
+    let cost = spent().zip(before).map(|(now, then)| now - then);
     receiver.role.stop().await?;
-    Ok(rate)
+    Ok((rate, cost.map(|cost| cost.as_secs_f64() * 1e6 / letters)))
 }
 
 /// The least that hands a letter over.
@@ -186,7 +206,10 @@ impl Sender {
         let replies = vec![0; 4_096];
         let mut sender = Self { stream, replies };
         sender.hear(b"220").await?;
-        sender.stream.write_all(b"EHLO mail.example.com\r\n").await?;
+        sender
+            .stream
+            .write_all(b"EHLO mail.example.com\r\n")
+            .await?;
         sender.hear(b"250 ").await?;
         Ok(sender)
     }

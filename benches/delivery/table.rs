@@ -1,7 +1,7 @@
 //! The table that the benches print.
 //!
-//! Owns rows and their order. Promises: a figure is shown only with its spread over the runs; a ratio compares medians of
-//! the same program run, so that machines and their load cancel out.
+//! Owns rows and their order. Promises: a figure is shown only with its spread over the runs; a ratio is taken within each
+//! run and shown with its own spread, because a neighbour's load changes from run to run and would pass for speed.
 
 use std::{
     collections::BTreeMap,
@@ -71,8 +71,13 @@ impl Table {
         }
     }
 
-    fn median(&self, name: &str) -> Option<f64> {
-        self.rows.get(name).and_then(Row::median)
+    /// The ratio of each run, sorted.
+    fn ratios(&self, row: &Row, base: &str) -> Vec<f64> {
+        let base = self.rows.get(base).map_or(&[][..], |base| &base.values);
+        let pairs = row.values.iter().zip(base);
+        let mut ratios: Vec<f64> = pairs.map(|(value, base)| value / base * 100.0).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios
     }
 
     fn verdict(&self, row: &Row) -> String {
@@ -83,12 +88,15 @@ impl Table {
         let Some((base, goal)) = row.base else {
             return String::new();
         };
-        let Some(ratio) = row.median().zip(self.median(base)).map(|(a, b)| a / b) else {
+        let ratios = self.ratios(row, base);
+        let (Some(min), Some(max)) = (ratios.first(), ratios.last()) else {
             return String::new();
         };
-        let percent = format!("{:.0} % of {base}", ratio * 100.0);
+        let median = ratios[ratios.len() / 2];
+        let percent = format!("{median:.0} % ({min:.0}-{max:.0}) of {}", base.trim());
         if goal > 0.0 {
-            format!("{percent}; goal {:.0} %: {}", goal * 100.0, word(ratio >= goal))
+            let reached = word(median >= goal * 100.0);
+            format!("{percent}; goal {:.0} %: {reached}", goal * 100.0)
         } else {
             percent
         }
