@@ -22,7 +22,7 @@ use postrider::{
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use tempfile::TempDir;
 
-use crate::letters::SENDER;
+use crate::{letters::SENDER, statements};
 
 /// The server settings of `postrider serve`; the cluster's own are for data that nobody will miss.
 const DURABLE: [(&str, &str); 6] = [
@@ -55,9 +55,9 @@ impl Key {
     }
 }
 
-/// The templates of the project.
+/// Templates of the benches' own, so that the measured work stays the same when the examples change.
 pub(crate) fn templates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/delivery/templates")
 }
 
 /// The surroundings.
@@ -83,6 +83,12 @@ impl Lab {
         options
             .settings
             .extend(DURABLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        if statements::counted() {
+            let library = "shared_preload_libraries".to_owned();
+            options
+                .settings
+                .push((library, "pg_stat_statements".to_owned()));
+        }
         let cluster = Cluster::start(&options).await?;
         let admin = PgPoolOptions::new()
             .max_connections(1)

@@ -6,7 +6,7 @@
 //!
 //! `BENCH_RUNS` (3) is how often, `BENCH_LETTERS` (20000) how many letters, `BENCH_WAITING` (1000000) how many wait in
 //! the crowded queue, `BENCH_ONLY` which parts: a list of `physics`, `doors`, `rsa`, `open`, `ed25519`, `starttls`,
-//! `hardship`, `waiting`.
+//! `hardship`, `waiting`. `BENCH_STATEMENTS` counts what each statement costs PostgreSQL, at the price of lower rates.
 
 mod child;
 mod cost;
@@ -15,6 +15,7 @@ mod journey;
 mod lab;
 mod letters;
 mod physics;
+mod statements;
 mod table;
 
 use std::{
@@ -179,6 +180,7 @@ async fn round(
             None => {
                 let database = lab.database("journey").await?;
                 let findings = journey.run(lab, &database, &campaign).await;
+                statements::tell(&database.pool, letters).await?;
                 lab.drop(database).await?;
                 findings
             }
