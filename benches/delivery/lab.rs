@@ -133,10 +133,10 @@ impl Lab {
 
     /// A configuration file that signs with that key; resolvers are named when they are known.
     pub(crate) fn configure(&self, key: Key) -> Result<PathBuf> {
-        let node = self.folder.path().join("node");
+        let node = self.folder.path().join("node").display().to_string();
         let text = format!(
             r#"
-data_folder = {node:?}
+data_folder = "{node}"
 [smtp]
 ehlo = "mail.example.com"
 [identity]
@@ -148,12 +148,12 @@ feedback_domain = "fbl.example.com"
 list_domain = "list.example.com"
 sender_id = "postrider"
 [templates]
-folder = {templates:?}
+folder = "{templates}"
 [dkim]
-folder = {keys:?}
+folder = "{keys}"
 "#,
-            templates = templates(),
-            keys = self.keys(key),
+            templates = templates().display(),
+            keys = self.keys(key).display(),
         );
         let path = self.folder.path().join(format!("{}.toml", key.name()));
         fs::write(&path, text)?;

@@ -8,6 +8,11 @@
 //! the crowded queue, `BENCH_ONLY` which parts: a list of `physics`, `doors`, `rsa`, `open`, `ed25519`, `starttls`,
 //! `hardship`, `waiting`. `BENCH_STATEMENTS` counts what each statement costs PostgreSQL, at the price of lower rates.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "counts of letters are far below 2^53"
+)]
+
 mod child;
 mod cost;
 mod doors;

@@ -164,11 +164,11 @@ fn ed25519(pem: &str) -> Result<Sign> {
 async fn wire(message: &Arc<Vec<u8>>, sign: &Sign) -> Result<(f64, Option<f64>)> {
     let receiver = Receiver::start(Manners::default()).await?;
     let sent = Arc::new(AtomicU64::new(0));
-    let spent = || {
+    let used = || {
         let (sender, sink) = (std::process::id(), receiver.role.process());
         Some(cost::processor_time(sender)? + cost::processor_time(sink)?)
     };
-    let before = spent();
+    let before = used();
     let (begun, end) = (Instant::now(), Instant::now() + SPAN);
     let mut senders = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -188,7 +188,9 @@ async fn wire(message: &Arc<Vec<u8>>, sign: &Sign) -> Result<(f64, Option<f64>)>
     }
     let letters = sent.load(Relaxed) as f64;
     let rate = letters / begun.elapsed().as_secs_f64();
-    let cost = spent().zip(before).map(|(now, then)| now - then);
+    let cost = used()
+        .zip(before)
+        .map(|(now, then)| now.saturating_sub(then));
     receiver.role.stop().await?;
     Ok((rate, cost.map(|cost| cost.as_secs_f64() * 1e6 / letters)))
 }
