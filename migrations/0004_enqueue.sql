@@ -194,8 +194,6 @@ begin
 
     insert into postrider.event (letter_id, at, due, shard, kind)
     select d.id, now, d.send_at, d.shard, 'queued' from unnest(drafts) as d;
-
-    notify postrider_queue;
 end
 $$;
 

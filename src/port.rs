@@ -210,7 +210,7 @@ pub trait Store: Send + Sync + 'static {
     /// News of suppressions from now on, as they commit. A letter leased before them may not know that it is suppressed.
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews>;
 
-    /// Waits until somebody enqueues, at most `patience`.
+    /// Waits until letters are ready, at most `patience`.
     fn wait_for_work(&self, patience: Duration) -> impl Future<Output = ()> + Send;
 }
 

@@ -180,15 +180,14 @@ async fn round(
     for part in PARTS.iter().filter(|part| wanted(part.word)) {
         let journey = (part.journey)(letters);
         let campaign = format!("run-{run}");
-        let findings = match crowd.filter(|_| part.word == WAITING) {
-            Some(crowd) => journey.run(lab, crowd, &campaign).await,
-            None => {
-                let database = lab.database("journey").await?;
-                let findings = journey.run(lab, &database, &campaign).await;
-                statements::tell(&database.pool, letters).await?;
-                lab.drop(database).await?;
-                findings
-            }
+        let findings = if let Some(crowd) = crowd.filter(|_| part.word == WAITING) {
+            journey.run(lab, crowd, &campaign).await
+        } else {
+            let database = lab.database("journey").await?;
+            let findings = journey.run(lab, &database, &campaign).await;
+            statements::tell(&database.pool, letters).await?;
+            lab.drop(database).await?;
+            findings
         };
         let findings = findings.with_context(|| part.name)?;
         enter(table, part, findings)?;

@@ -1,6 +1,6 @@
 //! The database of this node: the one that the operator names, or a private one.
 //!
-//! Owns the choice. Promises: a private server that was started here is stopped by [`Database::close`], or at the latest
+//! Owns the choice. Promises: a private server that was started here is stopped when it is closed, or at the latest
 //! when the program ends. Leaves the server to `cluster` and statements to `store`.
 
 use anyhow::{Context, Result};

@@ -2,7 +2,7 @@
 //!
 //! Owns the tree of commands and their exit codes. Promises: data goes to standard output, talk to standard error; with
 //! `--json` every line of data is one JSON object; a reader that goes away (`| head`) ends the program quietly. Leaves the
-//! work to the rooms below. Read [`session`] for which database a command works on.
+//! work to the rooms below. Read `session` for which database a command works on.
 
 mod config;
 mod database;

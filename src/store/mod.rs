@@ -166,6 +166,6 @@ impl Store for PgStore {
     }
 
     async fn wait_for_work(&self, patience: Duration) {
-        self.wake.wait_for_work(patience).await;
+        wake::wait_for_work(&self.hot, patience).await;
     }
 }

@@ -1,24 +1,20 @@
-//! Hearing from the database: letters were enqueued, an address was suppressed.
+//! Hearing from the database that an address was suppressed, and looking whether letters are ready.
 //!
-//! Owns the listening connection and its task. Promises: a word that came between two waits is not lost; after a lost
-//! connection everybody wakes once, because something may have been missed. What is heard is only a hint: the queue is
-//! the truth, so patience always ends.
+//! Owns the listening connection and its task, and the look at the queue. Promises: after a lost connection everybody is
+//! told that something may have been missed. Enqueueing notifies nobody: PostgreSQL lets transactions that notify commit
+//! only one after another, and the marketplace's own transactions would wait in that line (`docs/performance.md`).
 
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
 use sqlx::{PgPool, postgres::PgListener};
-use tokio::{
-    sync::{Notify, broadcast},
-    task::JoinSet,
-};
+use tokio::{sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::trouble;
 use crate::port::{AddressMark, StoreError, SuppressionNews};
 
-const QUEUE: &str = "postrider_queue";
 const SUPPRESSED: &str = "postrider_suppressed";
 
 /// A listener slower than this many suppressions sees a gap, and then checks everything it holds.
@@ -33,6 +29,32 @@ pub(super) fn mark(address_key: &str) -> AddressMark {
     AddressMark(HEXLOWER.encode(&hash.as_ref()[..8]))
 }
 
+/// Between two looks at the queue while there is nothing to do: a letter's wait is shorter than anybody notices, and a
+/// look costs less than a tenth of a millisecond.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits until letters are ready, or until patience ends. The first look comes after a pause, because ready letters may
+/// be there that nobody may send now.
+pub(super) async fn wait_for_work(pool: &PgPool, patience: Duration) {
+    let looks = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            // A database in trouble is met by the next lease, which says so.
+            if has_work(pool).await.unwrap_or(true) {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(patience, looks).await;
+}
+
+/// The first entry of the index `queue_ready`.
+async fn has_work(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select exists(select from postrider.queue where ready) as "has_work!""#)
+        .fetch_one(pool)
+        .await
+}
+
 #[derive(Debug)]
 pub(super) struct Wake {
     ears: std::sync::Arc<Ears>,
@@ -43,7 +65,6 @@ pub(super) struct Wake {
 
 #[derive(Debug)]
 struct Ears {
-    work: Notify,
     suppressed: broadcast::Sender<SuppressionNews>,
 }
 
@@ -60,7 +81,6 @@ impl Wake {
             .await
             .map_err(trouble("listening to the database"))?;
         let ears = std::sync::Arc::new(Ears {
-            work: Notify::new(),
             suppressed: broadcast::channel(SUPPRESSIONS_KEPT).0,
         });
         let stop = CancellationToken::new();
@@ -78,11 +98,6 @@ impl Wake {
         })
     }
 
-    pub(super) async fn wait_for_work(&self, patience: Duration) {
-        // Running out of patience is as good as being called: the caller looks into the queue in both cases.
-        let _ = tokio::time::timeout(patience, self.ears.work.notified()).await;
-    }
-
     pub(super) fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
         self.ears.suppressed.subscribe()
     }
@@ -94,7 +109,7 @@ impl Wake {
 
 async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([QUEUE, SUPPRESSED]).await?;
+    listener.listen(SUPPRESSED).await?;
     Ok(listener)
 }
 
@@ -105,7 +120,6 @@ async fn keep_listening(pool: PgPool, mut listener: PgListener, ears: &Ears) {
         listener = reconnect(&pool).await;
         // Said after the new connection listens, so that nothing falls between the two.
         ears.tell(SuppressionNews::Missed);
-        ears.work.notify_one();
     }
 }
 
@@ -120,12 +134,8 @@ async fn reconnect(pool: &PgPool) -> PgListener {
 
 async fn hear(listener: &mut PgListener, ears: &Ears) -> Result<(), sqlx::Error> {
     while let Some(word) = listener.try_recv().await? {
-        match word.channel() {
-            SUPPRESSED => ears.tell(SuppressionNews::Suppressed(AddressMark(
-                word.payload().to_owned(),
-            ))),
-            _ => ears.work.notify_one(),
-        }
+        let mark = AddressMark(word.payload().to_owned());
+        ears.tell(SuppressionNews::Suppressed(mark));
     }
     Ok(())
 }

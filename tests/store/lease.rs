@@ -122,7 +122,7 @@ async fn a_row_that_is_no_letter_comes_as_broken() {
 }
 
 #[tokio::test]
-async fn enqueueing_wakes_who_waits_for_work() {
+async fn whoever_waits_for_work_hears_of_an_enqueue() {
     let pool = support::database().await;
     let store = support::store(&pool).await;
     let patience = std::time::Duration::from_mins(1);
