@@ -1,22 +1,15 @@
-//! One connection's life: it takes its site's letters one after another until none comes or it has carried enough.
+//! A connection to one of a site's hosts, opened when the first letter needs it.
 //!
-//! Owns the session, its opening over the site's hosts and addresses, and what a failure to open means for the letters
-//! that wait. Promises: every letter taken is judged or put back; a panic inside one letter defers that letter and
-//! hurts no other; after `stop` no further letter is taken. What happens to a single letter is `deliver`'s sentence.
+//! Owns the session and its opening over the site's hosts and addresses. Promises: hosts go in the order of their
+//! preference, each at all its addresses; a failed opportunistic handshake is followed by a try in clear. Says why no host
+//! lets us in and leaves what that means for waiting letters to `worker`.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
-use futures_util::FutureExt;
-use tracing::error;
-
-use super::{
-    crew::Crew,
-    deliver::{Unsaid, deliver},
-    site::Site,
-};
+use super::{crew::Crew, site::Site};
 use crate::{
     mail::{Evidence, Stage, Trouble, TroubleKind},
-    port::{Clock, Dial, Dice, Dns, HostAnswer, LeasedLetter, Watch, World},
+    port::{Dial, Dice, Dns, HostAnswer, Watch, World},
     route,
     smtp::{Hello, Session, Tls, Unopened},
 };
@@ -24,7 +17,7 @@ use crate::{
 /// A session over the world's own kind of wire.
 pub(super) type Wired<W> = Session<<<W as World>::Dial as Dial>::Wire>;
 
-/// A connection to one of a site's hosts, opened when the first letter needs it.
+/// The way to one of a site's hosts, with the session over it when there is one.
 pub(super) struct Connection<'a, W: World> {
     pub(super) crew: &'a Arc<Crew<W>>,
     pub(super) site: &'a Site,
@@ -33,72 +26,37 @@ pub(super) struct Connection<'a, W: World> {
     source: String,
 }
 
-/// What became of one letter on this connection.
-enum Turn {
-    /// It was judged, given back, or is no longer ours; the next may come.
-    Over,
-    /// Nobody let us in, but other connections work: it waits for one of them.
-    PutBack,
-    /// Nobody answers at this site.
-    Dead(Evidence),
+/// Why nothing was said about a letter to its receiver.
+pub(super) enum Unsaid {
+    /// What the last host of the site said instead of letting us in.
+    NotLetIn(Evidence),
+    /// The claim ran out while the letter waited: it is, or will be, another node's.
+    Lost,
+    /// Its recipient may have been suppressed meanwhile, or the engine stops: it goes back to the store.
+    GiveBack,
 }
 
-/// Serves a site's letters until none comes in time; `true` when it was not let in while others were.
-pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
-    let mut connection = Connection {
-        crew,
-        site,
-        session: None,
-        source: String::new(),
-    };
-    while let Some(letter) = connection.next().await {
-        let turn = AssertUnwindSafe(connection.turn(&letter))
-            .catch_unwind()
-            .await;
-        match turn {
-            Ok(Turn::Over) => {}
-            Ok(Turn::PutBack) => {
-                site.put_back(letter);
-                return true;
-            }
-            Ok(Turn::Dead(evidence)) => {
-                connection.give_up(letter, &evidence);
-                break;
-            }
-            Err(_) => connection.survive(&letter),
+impl<'a, W: World> Connection<'a, W> {
+    /// Not open yet.
+    pub(super) const fn new(crew: &'a Arc<Crew<W>>, site: &'a Site) -> Self {
+        Self {
+            crew,
+            site,
+            session: None,
+            source: String::new(),
         }
     }
-    connection.hang_up().await;
-    false
-}
 
-impl<W: World> Connection<'_, W> {
-    /// The next letter of the site, unless the engine stops or this connection has carried its share.
-    async fn next(&mut self) -> Option<LeasedLetter> {
-        let limits = &self.crew.desk.limits;
-        let carried = self.session.as_ref().map_or(0, Wired::<W>::letters);
-        if carried as usize >= limits.letters_per_connection {
-            self.hang_up().await;
-        }
-        // Without a session there is nothing to keep warm.
-        let patience = if self.session.is_some() {
-            limits.keep_warm
-        } else {
-            std::time::Duration::ZERO
-        };
-        let next = self.crew.stop.run_until_cancelled(self.site.next(patience));
-        next.await.flatten()
+    /// Letters carried by the open session; `None` without one.
+    pub(super) fn carried(&self) -> Option<u32> {
+        self.session.as_ref().map(Session::letters)
     }
 
-    async fn turn(&mut self, letter: &LeasedLetter) -> Turn {
-        match deliver(self, letter).await {
-            Ok((evidence, record)) => self.crew.judge(letter, &evidence, record),
-            Err(Unsaid::NotLetIn(_)) if self.site.sessions() > 0 => return Turn::PutBack,
-            Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
-            Err(Unsaid::Lost) => self.crew.ledger.leave([(letter.lease, letter.id())]),
-            Err(Unsaid::GiveBack) => self.crew.give_back(std::slice::from_ref(letter)).await,
+    /// Drops a session of which nobody knows where it stands.
+    pub(super) fn abandon(&mut self) {
+        if self.session.take().is_some() {
+            self.site.session_closed();
         }
-        Turn::Over
     }
 
     /// The open session, or why there is none. An engine that stops does not wait for a host to let it in.
@@ -230,30 +188,6 @@ impl<W: World> Connection<'_, W> {
             Some(port) => self.crew.world.dial().dial_at(from, to, port).await,
             None => self.crew.world.dial().dial(from, to).await,
         }
-    }
-
-    /// Nobody answers: every letter that waits here shares the fate of the first, and the site is left alone a while.
-    fn give_up(&self, first: LeasedLetter, evidence: &Evidence) {
-        let now = self.crew.world.clock().now();
-        let until = now.plus(self.crew.desk.limits.dead_site_pause);
-        for letter in std::iter::once(first).chain(self.site.take_all()) {
-            self.crew.ledger.pause(letter.lane, until);
-            self.crew
-                .judge(&letter, evidence, Some(self.site.unspoken()));
-        }
-    }
-
-    /// A panic is our own fault, so the letter comes back later; the session is in an unknown state and is dropped.
-    fn survive(&mut self, letter: &LeasedLetter) {
-        error!(letter.id = %letter.id(), "A letter made its worker panic; it comes back later");
-        if self.session.take().is_some() {
-            self.site.session_closed();
-        }
-        self.crew.judge(
-            letter,
-            &broken(TroubleKind::Io, "an internal fault of ours"),
-            None,
-        );
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    connection::Connection,
+    connection::{Connection, Unsaid},
     crew::{Crew, turn_away},
     ledger::Standing,
 };
@@ -32,16 +32,6 @@ const LAST_LETTERS: Duration = Duration::from_secs(2);
 
 /// What is known when a letter's turn is over.
 type Told = (Evidence, Option<AttemptRecord>);
-
-/// Why nothing was said about a letter to its receiver.
-pub(super) enum Unsaid {
-    /// What the last host of the site said instead of letting us in.
-    NotLetIn(Evidence),
-    /// The claim ran out while the letter waited: it is, or will be, another node's.
-    Lost,
-    /// Its recipient may have been suppressed meanwhile, or the engine stops: it goes back to the store.
-    GiveBack,
-}
 
 /// A letter that may be handed over as it is.
 struct Ready<'a> {

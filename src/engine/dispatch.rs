@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use tracing::error;
 
 use super::{
-    connection,
     crew::{Crew, turn_away},
     site::Site,
     way::Way,
+    worker,
 };
 use crate::{
     mail::{Domain, Evidence, Timestamp, Unroutable},
@@ -197,7 +197,7 @@ impl<W: World> Dispatch<W> {
         while site.may_connect(self.crew.desk.limits.connections_per_site) {
             let (crew, site) = (Arc::clone(&self.crew), Arc::clone(site));
             self.tasks.spawn(async move {
-                let put_back = connection::serve(&crew, &site).await;
+                let put_back = worker::serve(&crew, &site).await;
                 Done::HungUp { site, put_back }
             });
         }

@@ -2,7 +2,7 @@
 //!
 //! Owns the flow and its bounds; decides nothing about a letter's fate (`policy`), knows no database and no socket
 //! (`port`). Promises: every letter leased ends in exactly one settlement or goes back to the store; [`Engine::run`]
-//! returns only when no task is left. Read `runner` for the beat, then `dispatch`, `connection`, and `deliver`, which
+//! returns only when no task is left. Read `runner` for the beat, then `dispatch`, `worker`, and `deliver`, which
 //! is one letter's way in a sentence; `settler` writes what the judge said.
 
 mod connection;
@@ -20,6 +20,7 @@ mod settler;
 mod site;
 mod sites;
 mod way;
+mod worker;
 
 use std::sync::Arc;
 

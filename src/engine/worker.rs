@@ -1,0 +1,101 @@
+//! One worker's life: it takes its site's letters one after another until none comes or it is not let in.
+//!
+//! Owns what a failure means for the letters that wait. Promises: every letter taken is judged, put back or given back; a
+//! panic inside one letter defers that letter and hurts no other; after `stop` no further letter is taken. What happens
+//! to a single letter is `deliver`'s sentence, the opening is `connection`'s.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tracing::error;
+
+use super::{
+    connection::{Connection, Unsaid},
+    crew::Crew,
+    deliver::deliver,
+    site::Site,
+};
+use crate::{
+    mail::{Evidence, Stage, Trouble, TroubleKind},
+    port::{Clock, LeasedLetter, World},
+};
+
+/// What became of one letter's turn.
+enum Turn {
+    /// It was judged, given back, or is no longer ours; the next may come.
+    Over,
+    /// Nobody let us in, but other connections work: it waits for one of them.
+    PutBack,
+    /// Nobody answers at this site.
+    Dead(Evidence),
+}
+
+/// Serves a site's letters until none comes in time; `true` when it was not let in while others were.
+pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
+    let mut connection = Connection::new(crew, site);
+    while let Some(letter) = next(&mut connection).await {
+        let turn = AssertUnwindSafe(turn(&mut connection, &letter));
+        match turn.catch_unwind().await {
+            Ok(Turn::Over) => {}
+            Ok(Turn::PutBack) => {
+                site.put_back(letter);
+                return true;
+            }
+            Ok(Turn::Dead(evidence)) => {
+                give_up(crew, site, letter, &evidence);
+                break;
+            }
+            Err(_) => survive(&mut connection, &letter),
+        }
+    }
+    connection.hang_up().await;
+    false
+}
+
+/// The next letter of the site, unless the engine stops; a session that has carried its share is closed first.
+async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLetter> {
+    let crew = connection.crew;
+    let limits = &crew.desk.limits;
+    if connection.carried().unwrap_or(0) as usize >= limits.letters_per_connection {
+        connection.hang_up().await;
+    }
+    // Without a session there is nothing to keep warm.
+    let patience = match connection.carried() {
+        Some(_) => limits.keep_warm,
+        None => Duration::ZERO,
+    };
+    let next = connection.site.next(patience);
+    crew.stop.run_until_cancelled(next).await.flatten()
+}
+
+async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) -> Turn {
+    let (crew, site) = (connection.crew, connection.site);
+    match deliver(connection, letter).await {
+        Ok((evidence, record)) => crew.judge(letter, &evidence, record),
+        Err(Unsaid::NotLetIn(_)) if site.sessions() > 0 => return Turn::PutBack,
+        Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
+        Err(Unsaid::Lost) => crew.ledger.leave([(letter.lease, letter.id())]),
+        Err(Unsaid::GiveBack) => crew.give_back(std::slice::from_ref(letter)).await,
+    }
+    Turn::Over
+}
+
+/// Nobody answers: every letter that waits here shares the fate of the first, and the site is left alone a while.
+fn give_up<W: World>(crew: &Crew<W>, site: &Site, first: LeasedLetter, evidence: &Evidence) {
+    let now = crew.world.clock().now();
+    let until = now.plus(crew.desk.limits.dead_site_pause);
+    for letter in std::iter::once(first).chain(site.take_all()) {
+        crew.ledger.pause(letter.lane, until);
+        crew.judge(&letter, evidence, Some(site.unspoken()));
+    }
+}
+
+/// A panic is our own fault, so the letter comes back later; the session is in an unknown state and is dropped.
+fn survive<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) {
+    error!(letter.id = %letter.id(), "A letter made its worker panic; it comes back later");
+    connection.abandon();
+    let what = "an internal fault of ours";
+    let trouble = Trouble::new(Stage::Connect, TroubleKind::Io, what);
+    let evidence = Evidence::Broken(trouble);
+    connection.crew.judge(letter, &evidence, None);
+}
