@@ -153,7 +153,7 @@ fn policy(name: &str, kind: StreamKind) -> StreamPolicy {
     let retry = Retry {
         waits: [1, 2, 4, 8].map(Duration::from_secs).to_vec(),
         jitter: 0.2,
-        give_up_age: Duration::from_secs(45),
+        give_up_age: Duration::from_secs(25),
         greylist: (Duration::from_millis(2_200), Duration::from_secs(3)),
         wait_min: Duration::from_millis(500),
     };

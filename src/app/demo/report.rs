@@ -20,6 +20,9 @@ use crate::{
 /// Suppressions shown by name.
 const SUPPRESSED_SHOWN: usize = 8;
 
+/// Characters shown of a piece of evidence; `postrider suppression show` has the whole.
+const EVIDENCE_SHOWN: usize = 60;
+
 /// Entries looked through.
 const SUPPRESSED_MAX: u32 = 100_000;
 
@@ -196,6 +199,15 @@ fn agreement(comparison: &Comparison, tally: &Tally) -> Agreement {
     }
 }
 
+/// The beginning of a text that may be long, on one line.
+fn short(text: &str) -> String {
+    let line: String = text.replace('\n', " ");
+    match line.char_indices().nth(EVIDENCE_SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
@@ -283,7 +295,7 @@ impl Report {
             self.suppressed_total
         )?;
         for entry in &self.suppressed {
-            let evidence = entry.evidence.replace('\n', " ");
+            let evidence = short(&entry.evidence);
             writeln!(f, "  {:<44} {:<12} {evidence}", entry.address, entry.reason)?;
         }
         Ok(())
