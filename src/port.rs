@@ -3,11 +3,7 @@
 //! Owns signatures and the values they carry. Promises: the engine needs nothing else, so the same engine runs on
 //! PostgreSQL and sockets, and in a simulated world. Implementations live in `store`, `net` and `sim`.
 
-use std::{
-    future::Future,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{future::Future, net::IpAddr, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -273,9 +269,6 @@ pub trait Dial: Send + Sync + 'static {
         let _ = port;
         self.dial(from, to)
     }
-
-    /// The socket that `dial` would open for that address: the port comes from configuration.
-    fn socket(&self, to: IpAddr) -> SocketAddr;
 }
 
 /// Sees what the engine does, for metrics; every method may do nothing.

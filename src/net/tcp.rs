@@ -73,11 +73,6 @@ impl Dial for Tcp {
             Trouble::new(Stage::Connect, kind(&error), what)
         })
     }
-
-    fn socket(&self, to: IpAddr) -> SocketAddr {
-        let direct = SocketAddr::new(to, self.port);
-        self.reroute.get(&to).copied().unwrap_or(direct)
-    }
 }
 
 async fn connect(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {

@@ -13,6 +13,6 @@ mod source;
 
 pub use address::{Family, addresses};
 pub use fixed::{FixedRoute, FixedRoutes, SmarthostLogin, TlsPolicy};
-pub use plan::{MailHost, Plan, Ways, plan};
+pub use plan::{MailHost, Plan, plan};
 pub use site::Site;
 pub use source::{Source, choose_source};

@@ -127,49 +127,6 @@ impl Plan {
     }
 }
 
-/// The addresses of a plan's hosts in the order of trying, one after another on connection trouble.
-///
-/// Hosts are resolved only as far as the order gets: [`Ways::next_host`] names the host to ask for next,
-/// [`Ways::found`] takes its addresses, and the iterator gives host and address until both run dry.
-#[derive(Clone, Debug)]
-pub struct Ways<'a> {
-    hosts: std::slice::Iter<'a, MailHost>,
-    current: Option<&'a MailHost>,
-    addresses: std::vec::IntoIter<std::net::IpAddr>,
-}
-
-impl<'a> Ways<'a> {
-    /// The ways of that plan, none tried yet.
-    pub fn of(plan: &'a Plan) -> Self {
-        Self {
-            hosts: plan.hosts.iter(),
-            current: None,
-            addresses: Vec::new().into_iter(),
-        }
-    }
-
-    /// The next host whose addresses are wanted; `None` when every host was tried.
-    pub fn next_host(&mut self) -> Option<&'a MailHost> {
-        self.current = self.hosts.next();
-        self.addresses = Vec::new().into_iter();
-        self.current
-    }
-
-    /// Takes the addresses of the host last named, in order (see [`super::addresses`]).
-    pub fn found(&mut self, addresses: Vec<std::net::IpAddr>) {
-        self.addresses = addresses.into_iter();
-    }
-}
-
-impl<'a> Iterator for Ways<'a> {
-    type Item = (&'a MailHost, std::net::IpAddr);
-
-    /// The next address of the current host; `None` asks for [`Ways::next_host`].
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((self.current?, self.addresses.next()?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -276,34 +233,6 @@ mod tests {
         );
         let mendable = named.without_address(&[HostAnswer::NoSuchHost]);
         assert!(matches!(mendable, Unroutable::DnsTrouble(_)));
-    }
-
-    #[test]
-    fn after_the_last_address_of_a_host_comes_the_next_host() {
-        let plan = plan(
-            &example(),
-            &hosts(&[(1, "a.example.com"), (2, "b.example.com")]),
-            0.0,
-        );
-        let plan = plan.unwrap();
-        let mut ways = Ways::of(&plan);
-        let mut tried = Vec::new();
-        while let Some(host) = ways.next_host() {
-            let last = if host.preference == 1 { 1..=2 } else { 3..=3 };
-            ways.found(last.map(|n| [192, 0, 2, n].into()).collect());
-            tried.extend(
-                ways.by_ref()
-                    .map(|(host, address)| format!("{} {address}", host.name)),
-            );
-        }
-        assert_eq!(
-            tried,
-            [
-                "a.example.com 192.0.2.1",
-                "a.example.com 192.0.2.2",
-                "b.example.com 192.0.2.3"
-            ]
-        );
     }
 
     fn records() -> impl Strategy<Value = Vec<(u16, String)>> {

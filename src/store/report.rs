@@ -23,15 +23,6 @@ pub struct Tally {
     pub letters: i64,
 }
 
-/// How many letters are in one state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateTally {
-    /// The state's word.
-    pub state: String,
-    /// Letters in it.
-    pub letters: i64,
-}
-
 impl PgStore {
     /// Events by provider, kind and class in a span of time; `from` and `until` choose the partitions to read.
     pub async fn tally_events(
@@ -50,20 +41,5 @@ impl PgStore {
         .fetch_all(&self.calm)
         .await
         .map_err(trouble("counting events"))
-    }
-
-    /// Letters by state; reads all letters.
-    pub async fn tally_states(&self) -> Result<Vec<StateTally>, StoreError> {
-        sqlx::query_as!(
-            StateTally,
-            r#"select case when l.state <> 'open' then l.state when q.lease_id is null then 'queued' else 'leased' end
-                as "state!", count(*) as "letters!"
-            from postrider.letter l
-            left join postrider.queue q on q.letter_id = l.id and q.shard = l.shard
-            group by 1 order by 1"#
-        )
-        .fetch_all(&self.calm)
-        .await
-        .map_err(trouble("counting letters by state"))
     }
 }
