@@ -96,7 +96,7 @@ section! {
         /// How long a connection without work stays open.
         pub idle_connection: Period = Period::seconds(5);
         /// Letters in memory at once, leased and not settled: 1 to 1000000. More memory, more speed.
-        pub in_flight: u32 = 2_000;
+        pub in_flight: u32 = 4_000;
         /// A node that is silent for so long loses its letters to the others. Long enough for a pause of the machine.
         pub lease: Period = Period::minutes(2);
         /// Which addresses of a mail server to try first: "ipv4" or "ipv6". IPv4 addresses have the longer reputation.
