@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
-use super::{crew::Crew, dispatch::Dispatch};
-use crate::port::{Clock, Dice, Lane, LeaseAsk, LeaseId, Leased, Store, Watch, World};
+use super::{crew::Crew, dispatch::Dispatch, keeper::give_back_lost, ledger::End};
+use crate::port::{Clock, Dice, Journal, Lane, LeaseAsk, LeaseId, Leased, Store, Watch, World};
 
 /// How long a quiet engine sleeps without a call from the store.
 const QUIET: Duration = Duration::from_secs(1);
@@ -48,9 +48,9 @@ enum Next {
 /// Leases and dispatches until told to stop, then drains.
 pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken) {
     let mut dispatch = Dispatch::new(Arc::clone(crew));
-    let mut resume = None;
+    let (mut resume, mut in_trouble) = (None, false);
     while !stop.is_cancelled() {
-        let next = beat(crew, &mut dispatch, &mut resume).await;
+        let next = beat(crew, &mut dispatch, &mut resume, &mut in_trouble).await;
         pause(crew, &mut dispatch, next, stop).await;
     }
     dispatch.drain().await;
@@ -60,13 +60,20 @@ async fn beat<W: World>(
     crew: &Arc<Crew<W>>,
     dispatch: &mut Dispatch<W>,
     resume: &mut Option<Lane>,
+    in_trouble: &mut bool,
 ) -> Next {
     let part = crew.desk.limits.in_flight / LEASE_PART;
     let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));
     if want < crew.desk.limits.in_flight / ROOM_WORTH_A_LEASE {
         return Next::WhenFreed;
     }
-    match lease(crew, want, resume.take()).await {
+    let (store, clock) = (crew.world.store(), crew.world.clock());
+    if *in_trouble && !give_back_lost(store, clock, &crew.ledger).await {
+        return Next::WhenCalled(TROUBLE);
+    }
+    let leased = lease(crew, want, resume.take()).await;
+    *in_trouble = leased.is_err();
+    match leased {
         Ok(leased) => {
             let got = leased.letters.len();
             *resume = leased.resume;
@@ -93,9 +100,19 @@ async fn lease<W: World>(
     after: Option<Lane>,
 ) -> Result<Leased, ()> {
     let now = crew.world.clock().now();
-    let until = now.plus(crew.desk.limits.lease);
+    let (id, until) = (
+        lease_id(crew.world.as_ref()),
+        now.plus(crew.desk.limits.lease),
+    );
+    // Before the question: if we die now, whoever comes after us gives back what it brought.
+    crew.ledger.ask(id);
+    if let Err(trouble) = crew.world.journal().asked(id) {
+        error!(error = ?trouble, "No letters are leased while this cannot be noted");
+        crew.ledger.lose(id, now);
+        return Err(());
+    }
     let ask = LeaseAsk {
-        lease: lease_id(crew),
+        lease: id,
         now,
         until,
         max: u32::try_from(want).unwrap_or(u32::MAX),
@@ -108,8 +125,13 @@ async fn lease<W: World>(
     let begun = Instant::now();
     let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
         error!(error = ?trouble, "Could not lease letters");
+        crew.ledger.lose(id, until);
     })?;
-    crew.ledger.enter(&leased.letters, until, heard);
+    let end = End {
+        at: until,
+        deadline: begun + crew.desk.limits.lease,
+    };
+    crew.ledger.enter(id, &leased.letters, end, heard);
     crew.world
         .watch()
         .leased(leased.letters.len(), begun.elapsed());
@@ -118,14 +140,14 @@ async fn lease<W: World>(
 }
 
 /// A name for one claim: unique because 64 bits of dice stand behind the microsecond.
-fn lease_id<W: World>(crew: &Arc<Crew<W>>) -> LeaseId {
+pub(super) fn lease_id<W: World>(world: &W) -> LeaseId {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a roll is in 0..1"
     )]
-    let roll = || (crew.world.dice().roll() * 2_f64.powi(32)) as u32;
-    let micros = u64::try_from(crew.world.clock().now().micros()).unwrap_or(0);
+    let roll = || (world.dice().roll() * 2_f64.powi(32)) as u32;
+    let micros = u64::try_from(world.clock().now().micros()).unwrap_or(0);
     LeaseId(Uuid::from_u64_pair(
         micros,
         (u64::from(roll()) << 32) | u64::from(roll()),

@@ -15,6 +15,7 @@ pub mod letters;
 pub mod operator;
 pub mod partitions;
 pub mod promote;
+mod recall;
 pub mod registry;
 pub mod report;
 mod row;
@@ -34,7 +35,8 @@ use tokio::sync::broadcast;
 use crate::{
     mail::{Address, LetterId, Shard, Timestamp},
     port::{
-        AddressMark, LeaseAsk, LeaseId, Leased, Settlement, Store, StoreError, SuppressionNews,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
+        StoreError, SuppressionNews,
     },
 };
 
@@ -153,8 +155,21 @@ impl Store for PgStore {
         claims::release(&self.hot, &held, now).await
     }
 
+    async fn release_leases(&self, leases: &[LeaseId], now: Timestamp) -> Result<u64, StoreError> {
+        claims::release_leases(&self.calm, leases, now).await
+    }
+
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
         promote::promote(&self.hot, now, max).await
+    }
+
+    async fn adopt(&self, ask: AdoptAsk) -> Result<Vec<LeasedLetter>, StoreError> {
+        let claims = promote::adopt(&self.hot, ask).await?;
+        recall::recall(&self.calm, &claims).await
+    }
+
+    async fn recall(&self, claims: &[Claim]) -> Result<Vec<LeasedLetter>, StoreError> {
+        recall::recall(&self.calm, claims).await
     }
 
     fn mark(address: &Address) -> AddressMark {
