@@ -20,6 +20,7 @@ use crate::{
 const URL: &str = "POSTRIDER_TEST_URL";
 const DNS: &str = "POSTRIDER_TEST_DNS";
 const REROUTE: &str = "POSTRIDER_TEST_REROUTE";
+const MACHINE: &str = "POSTRIDER_TEST_MACHINE";
 
 /// Short claims, so that the letters of a dead engine come back soon.
 pub(crate) fn mortal() -> Wishes {
@@ -46,6 +47,7 @@ impl Process {
             .env(URL, &lines.url)
             .env(DNS, lines.dns.to_string())
             .env(REROUTE, reroute.join(","))
+            .env(MACHINE, &lines.machine)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -91,6 +93,7 @@ async fn engine_in_its_own_process() {
         reroute: pairs
             .map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap()))
             .collect(),
+        machine: env::var_os(MACHINE).unwrap().into(),
     };
     let engine = Running::start(&lines, lines.store().await, desk::desk(&mortal()));
     let left_alone = || std::io::stdin().read_to_end(&mut Vec::new());
