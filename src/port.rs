@@ -47,6 +47,8 @@ pub struct LeaseAsk {
     pub until: Timestamp,
     /// No more letters than this.
     pub max: u32,
+    /// No more content than this, in octets, after the first letter: what a lease brings beyond it goes back unseen.
+    pub octets: u64,
     /// No more letters than this from a lane not listed in `room`.
     pub per_lane: u32,
     /// Free permits of lanes that have letters in flight; 0 skips the lane without a look.

@@ -49,6 +49,7 @@ struct Pages {
     pauses: HashMap<Lane, Timestamp>,
     sites: Sites,
     marks: Marks,
+    octets: usize,
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
     /// Leases whose answer was lost, and when they end.
@@ -78,6 +79,8 @@ pub(super) struct Held {
     pub(super) shard: Shard,
     /// Its line in the queue.
     lane: Lane,
+    /// How much of it lies in memory.
+    octets: usize,
     /// Its site, once routed.
     site: Option<Arc<str>>,
     /// When the claim ends unless renewed.
@@ -145,12 +148,14 @@ impl Ledger {
                 lease: letter.lease,
                 shard: letter.shard(),
                 lane: letter.lane,
+                octets: letter.letter.as_ref().map_or(0, |letter| letter.octets()),
                 site: None,
                 until,
                 heard,
             };
             // A letter whose older claim ran out here can come back under a new one before the old copy's turn.
             pages.strike(letter.id(), None);
+            pages.octets += held.octets;
             pages.held.insert(letter.id(), held);
             *pages.lanes.entry(letter.lane).or_default() += 1;
         }
@@ -221,6 +226,11 @@ impl Ledger {
     /// How many more letters may be leased.
     pub(super) fn free(&self) -> usize {
         self.room.total.saturating_sub(self.len())
+    }
+
+    /// Content of the letters in flight, in octets.
+    pub(super) fn octets(&self) -> usize {
+        self.pages().octets
     }
 
     /// Waits until letters have left since the last wait.
@@ -316,6 +326,7 @@ impl Pages {
             return;
         }
         let held = entry.remove();
+        self.octets = self.octets.saturating_sub(held.octets);
         if let Some(site) = &held.site {
             self.sites.leave(site);
         }

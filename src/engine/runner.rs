@@ -12,7 +12,9 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::{crew::Crew, dispatch::Dispatch, keeper::give_back_lost, ledger::End};
-use crate::port::{Clock, Dice, Journal, Lane, LeaseAsk, LeaseId, Leased, Store, Watch, World};
+use crate::port::{
+    Clock, Dice, Journal, Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, Store, Watch, World,
+};
 
 /// How long a quiet engine sleeps without a call from the store.
 const QUIET: Duration = Duration::from_secs(1);
@@ -45,12 +47,26 @@ enum Next {
     WhenCalled(Duration),
 }
 
+/// What one beat leaves to the next.
+struct Pulse {
+    /// Where the last look at the lanes ended.
+    resume: Option<Lane>,
+    /// The store did not answer the last lease.
+    in_trouble: bool,
+    /// Octets of a letter, as the last leases brought them.
+    letter_octets: usize,
+}
+
 /// Leases and dispatches until told to stop, then drains.
 pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken) {
     let mut dispatch = Dispatch::new(Arc::clone(crew));
-    let (mut resume, mut in_trouble) = (None, false);
+    let mut pulse = Pulse {
+        resume: None,
+        in_trouble: false,
+        letter_octets: 1,
+    };
     while !stop.is_cancelled() {
-        let next = beat(crew, &mut dispatch, &mut resume, &mut in_trouble).await;
+        let next = beat(crew, &mut dispatch, &mut pulse).await;
         pause(crew, &mut dispatch, next, stop).await;
     }
     dispatch.drain().await;
@@ -59,28 +75,46 @@ pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken)
 async fn beat<W: World>(
     crew: &Arc<Crew<W>>,
     dispatch: &mut Dispatch<W>,
-    resume: &mut Option<Lane>,
-    in_trouble: &mut bool,
+    pulse: &mut Pulse,
 ) -> Next {
-    let part = crew.desk.limits.in_flight / LEASE_PART;
+    let limits = &crew.desk.limits;
+    let part = limits.in_flight / LEASE_PART;
     let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));
-    if want < crew.desk.limits.in_flight / ROOM_WORTH_A_LEASE {
+    let octets = limits.in_flight_octets.saturating_sub(crew.ledger.octets());
+    if want < limits.in_flight / ROOM_WORTH_A_LEASE
+        || octets < limits.in_flight_octets / ROOM_WORTH_A_LEASE
+    {
         return Next::WhenFreed;
     }
     let (store, clock) = (crew.world.store(), crew.world.clock());
-    if *in_trouble && !give_back_lost(store, clock, &crew.ledger).await {
+    if pulse.in_trouble && !give_back_lost(store, clock, &crew.ledger).await {
         return Next::WhenCalled(TROUBLE);
     }
-    let leased = lease(crew, want, resume.take()).await;
-    *in_trouble = leased.is_err();
+    let want = want.min(octets / pulse.letter_octets + 1);
+    let leased = lease(crew, want, octets, pulse.resume.take()).await;
+    pulse.in_trouble = leased.is_err();
     match leased {
         Ok(leased) => {
             let got = leased.letters.len();
-            *resume = leased.resume;
+            pulse.resume = leased.resume;
+            pulse.weigh(&leased.letters);
             dispatch.take(leased.letters);
-            after_lease(got, want, resume.is_some(), crew.ledger.is_empty())
+            after_lease(got, want, pulse.resume.is_some(), crew.ledger.is_empty())
         }
         Err(()) => Next::WhenCalled(TROUBLE),
+    }
+}
+
+impl Pulse {
+    /// Large letters are believed at once, small ones by and by: what comes too large goes back and was read in vain.
+    fn weigh(&mut self, letters: &[LeasedLetter]) {
+        let octets = letters
+            .iter()
+            .filter_map(|leased| leased.letter.as_ref().ok());
+        let octets: usize = octets.map(|letter| letter.octets()).sum();
+        if !letters.is_empty() {
+            self.letter_octets = (octets / letters.len()).max(self.letter_octets / 2).max(1);
+        }
     }
 }
 
@@ -97,6 +131,7 @@ const fn after_lease(got: usize, want: usize, lanes_left: bool, idle: bool) -> N
 async fn lease<W: World>(
     crew: &Arc<Crew<W>>,
     want: usize,
+    octets: usize,
     after: Option<Lane>,
 ) -> Result<Leased, ()> {
     let now = crew.world.clock().now();
@@ -109,6 +144,8 @@ async fn lease<W: World>(
     if let Err(trouble) = crew.world.journal().asked(id) {
         error!(error = ?trouble, "No letters are leased while this cannot be noted");
         crew.ledger.lose(id, now);
+        // Perhaps it is the journal itself that takes the room.
+        let _ = crew.world.journal().shorten(&crew.ledger.leases());
         return Err(());
     }
     let ask = LeaseAsk {
@@ -116,6 +153,7 @@ async fn lease<W: World>(
         now,
         until,
         max: u32::try_from(want).unwrap_or(u32::MAX),
+        octets: octets as u64,
         per_lane: crew.ledger.per_lane(),
         room: crew.ledger.room(now),
         after,

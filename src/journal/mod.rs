@@ -98,6 +98,14 @@ impl Book {
         Ok(())
     }
 
+    fn empty(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.end = 0;
+        self.long = LONG;
+        self.leases.clear();
+        self.append(&Entry::Opened(read::boot()).frame())
+    }
+
     fn note(&mut self, claim: Claim, frame: Vec<u8>) -> io::Result<()> {
         self.append(&frame)?;
         self.letters.insert((claim.lease, claim.id), frame);
@@ -155,6 +163,10 @@ impl Journal for FileJournal {
         let frames = asked.chain(book.letters.values().cloned());
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let made = fresh(&self.folder, &name, frames);
+        if made.is_err() && leases.is_empty() && book.letters.is_empty() {
+            // Nothing in it is needed, so it can be emptied where it stands, which needs no room.
+            return book.empty().map_err(failed("emptying the journal"));
+        }
         let (file, end, _) = made.map_err(failed("shortening the journal"))?;
         (book.file, book.end, book.long) = (file, end, end + LONG);
         book.leases.clone_from(leases);

@@ -44,6 +44,9 @@ pub(super) async fn renew(
 
 /// By the primary key; attempts stay as they were, because none was made.
 pub(super) async fn release(pool: &PgPool, held: &Held, now: Timestamp) -> Result<(), StoreError> {
+    if held.is_empty() {
+        return Ok(());
+    }
     let (ids, shards, leases) = columns(held);
     sqlx::query!(
         r#"update postrider.queue q set ready = true, lease_id = null, due_at = $4

@@ -27,6 +27,7 @@ pub(crate) fn mortal() -> Wishes {
     Wishes {
         limits: Limits {
             in_flight: 400,
+            in_flight_octets: 24 << 20,
             in_flight_per_lane: 50,
             lease: Duration::from_secs(2),
             ..Wishes::default().limits
@@ -40,9 +41,16 @@ pub(crate) struct Process(Child);
 
 impl Process {
     pub(crate) fn start(lines: &Lines) -> Self {
+        Self::start_under(lines, "")
+    }
+
+    /// Starts one under limits that a shell sets first, such as `ulimit -n 40`.
+    pub(crate) fn start_under(lines: &Lines, limits: &str) -> Self {
         let reroute = lines.reroute.iter();
         let reroute: Vec<String> = reroute.map(|(from, to)| format!("{from}={to}")).collect();
-        let child = Command::new(env::current_exe().unwrap())
+        let child = Command::new("sh")
+            .args(["-c", &format!("{limits}\nexec \"$0\" \"$@\"")])
+            .arg(env::current_exe().unwrap())
             .args(["--exact", "process::engine_in_its_own_process", "--ignored"])
             .env(URL, &lines.url)
             .env(DNS, lines.dns.to_string())
@@ -75,6 +83,18 @@ impl Process {
     pub(crate) async fn stop(mut self) {
         drop(self.0.stdin.take());
         assert!(self.0.wait().await.unwrap().success());
+    }
+
+    /// Whether it lives.
+    pub(crate) fn lives(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Memory in use, in KiB, by the kernel's name for it: `VmRSS`, `VmHWM`.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     fn pid(&self) -> Pid {

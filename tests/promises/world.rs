@@ -65,7 +65,11 @@ pub(crate) struct Running {
 
 impl World {
     pub(crate) async fn new(plan: Plan) -> Self {
-        let database = support::database().await;
+        Self::on(support::database().await, plan).await
+    }
+
+    /// A stage on that database.
+    pub(crate) async fn on(database: TestDatabase, plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let internet = SmallInternet::start(plan).await.unwrap();
         let record = desk::dkim_record();

@@ -98,6 +98,7 @@ pub(crate) fn ask(max: u32, per_lane: u32) -> LeaseAsk {
         now: START,
         until: START.plus(Duration::from_mins(1)),
         max,
+        octets: u64::MAX,
         per_lane,
         room: Vec::new(),
         after: None,
