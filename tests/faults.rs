@@ -13,11 +13,11 @@ mod account;
 #[path = "faults/database.rs"]
 mod database;
 #[path = "promises/desk.rs"]
-#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod desk;
 #[path = "faults/disk.rs"]
 mod disk;
 #[path = "promises/fates.rs"]
+#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod fates;
 #[path = "faults/frozen.rs"]
 mod frozen;

@@ -117,6 +117,11 @@ impl Ledger {
         self.pages().asked.insert(lease);
     }
 
+    /// Forgets a lease that was not asked for after all.
+    pub(super) fn unask(&self, lease: LeaseId) {
+        self.pages().asked.remove(&lease);
+    }
+
     /// Notes that the answer to a lease was lost: it may hold letters that nobody knows.
     pub(super) fn lose(&self, lease: LeaseId, until: Timestamp) {
         let mut pages = self.pages();

@@ -143,7 +143,7 @@ async fn lease<W: World>(
     crew.ledger.ask(id);
     if let Err(trouble) = crew.world.journal().asked(id) {
         error!(error = ?trouble, "No letters are leased while this cannot be noted");
-        crew.ledger.lose(id, now);
+        crew.ledger.unask(id);
         // Perhaps it is the journal itself that takes the room.
         let _ = crew.world.journal().shorten(&crew.ledger.leases());
         return Err(());

@@ -10,6 +10,7 @@ use postrider::{
     cluster::{Cluster, ClusterOptions},
     sim::{Plan, Temper},
 };
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use tokio::{
     io::copy_bidirectional,
     net::{UnixListener, UnixStream},
@@ -167,8 +168,9 @@ async fn a_database_out_of_reach_under_load_costs_no_letter_and_leaves_none_in_d
     load(&world).await;
     let line = Line::to(&server.options.folder.join("run"));
     let mut lines = world.lines.clone();
-    let (address, _) = lines.url.split_once("?host=").unwrap();
-    lines.url = format!("{address}?host={}", line.folder.path().display());
+    let options: PgConnectOptions = lines.url.parse().unwrap();
+    let behind = options.socket(line.folder.path());
+    lines.url = behind.to_url_lossy().to_string();
     // The lease, of two seconds, ends long before the database comes back.
     let store = lines.store().await;
     let engine = crate::world::Running::start(&lines, store, crate::desk::desk(&mortal()));
