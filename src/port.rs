@@ -1,7 +1,9 @@
-//! The traits between the engine and the world: store, DNS, wire, clock, dice.
+//! The traits between the engine and the world: store, journal, DNS, wire, clock, dice.
 //!
 //! Owns signatures and the values they carry. Promises: the engine needs nothing else, so the same engine runs on
-//! PostgreSQL and sockets, and in a simulated world. Implementations live in `store`, `net` and `sim`.
+//! PostgreSQL and sockets, and in a simulated world. Implementations live in `store`, `journal`, `net` and `sim`.
+
+mod journal;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 
@@ -11,6 +13,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub use self::journal::{Claim, Journal, JournalError, Legacy, Word};
 use crate::mail::{Address, Domain, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict};
 
 /// Tells the time.
@@ -44,12 +47,29 @@ pub struct LeaseAsk {
     pub until: Timestamp,
     /// No more letters than this.
     pub max: u32,
+    /// No more content than this, in octets, after the first letter: what a lease brings beyond it goes back unseen.
+    pub octets: u64,
     /// No more letters than this from a lane not listed in `room`.
     pub per_lane: u32,
     /// Free permits of lanes that have letters in flight; 0 skips the lane without a look.
     pub room: Vec<(Lane, u32)>,
     /// Where the last look at the lanes ended, so that no lane waits behind the others for ever.
     pub after: Option<Lane>,
+}
+
+/// Which expired leases to take over.
+#[derive(Clone, Copy, Debug)]
+pub struct AdoptAsk {
+    /// The new claim's name.
+    pub lease: LeaseId,
+    /// This moment.
+    pub now: Timestamp,
+    /// Only claims that ended before this: their holders, or who comes after them, have had their time.
+    pub ended_before: Timestamp,
+    /// The new claim ends here.
+    pub until: Timestamp,
+    /// No more letters than this.
+    pub max: u32,
 }
 
 /// What a lease brought.
@@ -180,6 +200,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<LetterId>, StoreError>> + Send;
 
     /// Writes verdicts, events and suppressions in one transaction; returns the letters whose claim was lost.
+    ///
+    /// A letter that was put in doubt under this very claim, and not leased since, takes a verdict that knows more:
+    /// `in_doubt` becomes what the verdict says. Only a retry cannot call a letter back that has left the queue.
     fn settle(
         &self,
         settlements: &[Settlement],
@@ -192,13 +215,35 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Moves letters whose time has come, and letters of expired leases, into the ready part of the queue.
-    /// Returns how many moved.
+    /// Gives back every letter that is still claimed under these leases, wherever it is; returns how many. For leases
+    /// whose answer was lost, and for those of dead processes. May read everything that waits.
+    fn release_leases(
+        &self,
+        leases: &[LeaseId],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Moves letters whose time has come into the ready part of the queue; leased ones stay. Returns how many moved.
     fn promote(
         &self,
         now: Timestamp,
         max: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Takes over letters of expired leases, for judging and not for sending: their holder may have had them on the
+    /// wire. Leaves a `lease_expired` line in their history, and remembers whose claim it was: a late outcome under it
+    /// still counts until the letter is leased again.
+    fn adopt(
+        &self,
+        ask: AdoptAsk,
+    ) -> impl Future<Output = Result<Vec<LeasedLetter>, StoreError>> + Send;
+
+    /// The letters of these claims, read and not claimed. Left out are those that no outcome can change any more: in a
+    /// final state other than `in_doubt`, or purged.
+    fn recall(
+        &self,
+        claims: &[Claim],
+    ) -> impl Future<Output = Result<Vec<LeasedLetter>, StoreError>> + Send;
 
     /// The mark under which suppressions of that address are announced.
     fn mark(address: &Address) -> AddressMark;
@@ -313,6 +358,8 @@ pub trait World: Send + Sync + 'static {
     type Dns: Dns;
     /// Opens connections.
     type Dial: Dial;
+    /// Tells those who come after us.
+    type Journal: Journal;
     /// Tells the time.
     type Clock: Clock;
     /// Throws the dice.
@@ -326,6 +373,8 @@ pub trait World: Send + Sync + 'static {
     fn dns(&self) -> &Self::Dns;
     /// Opens connections.
     fn dial(&self) -> &Self::Dial;
+    /// Tells those who come after us.
+    fn journal(&self) -> &Self::Journal;
     /// Tells the time.
     fn clock(&self) -> &Self::Clock;
     /// Throws the dice.

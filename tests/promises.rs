@@ -22,6 +22,7 @@ mod letters;
 #[path = "promises/outage.rs"]
 mod outage;
 #[path = "promises/process.rs"]
+#[expect(dead_code, reason = "the tests of faults use the rest")]
 mod process;
 #[path = "wire/receiver.rs"]
 #[expect(dead_code, reason = "the tests of the wire use the rest")]

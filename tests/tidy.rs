@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 6] = [
     ],
     &[
         "store",
+        "journal",
         "cluster",
         "net",
         "keys",

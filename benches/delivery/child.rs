@@ -19,6 +19,7 @@ use postrider::{
     app::{desk, world::RealWorld},
     config::Config,
     engine::Engine,
+    journal::FileJournal,
     metrics::Metrics,
     net::{Resolver, ResolverOptions, Tcp},
     sim::{Dialect, Plan, Sink, SinkPlan, SmallInternet, Temper, plan::ProviderPlan},
@@ -200,6 +201,7 @@ pub(crate) async fn play_engine() -> Result<()> {
     let store = PgStore::connect(url.expose().parse()?, config.database.connections).await?;
     let world = RealWorld {
         store: store.clone(),
+        journal: FileJournal::create(&config.data_folder.join("journal"))?,
         dns: Resolver::new(&ResolverOptions {
             servers: vec![env::var("BENCH_DNS")?.parse()?],
             ..ResolverOptions::default()

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 
+use super::memory;
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
@@ -34,6 +35,10 @@ const TOKEN_SECRET: &str = "token.secret";
 
 /// Letters in flight to one recipient domain: enough for all connections of a site to have the next letter at hand.
 const LETTERS_PER_CONNECTION_AHEAD: usize = 20;
+
+/// Content in flight takes at most this part of the memory that the system grants: each letter is also composed, signed
+/// and written, and the rest of the program wants some too.
+const MEMORY_PART: u64 = 8;
 
 /// Everything the engine needs to know from the operator.
 pub fn desk(config: &Config) -> Result<Desk> {
@@ -105,9 +110,14 @@ fn keyring(config: &Config) -> Result<Keyring> {
 
 fn limits(config: &Config) -> Limits {
     let delivery = &config.delivery;
+    let wished = usize::try_from(delivery.in_flight_size.0).unwrap_or(usize::MAX);
+    let bearable = memory::limit().map_or(usize::MAX, |limit| {
+        usize::try_from(limit / MEMORY_PART).unwrap_or(usize::MAX)
+    });
     let connections_per_site = delivery.connections_per_site as usize;
     Limits {
         in_flight: delivery.in_flight as usize,
+        in_flight_octets: wished.min(bearable),
         in_flight_per_lane: connections_per_site * LETTERS_PER_CONNECTION_AHEAD,
         connections_per_site,
         letters_per_connection: delivery.letters_per_connection as usize,

@@ -6,6 +6,7 @@
 pub mod database;
 pub mod demo;
 pub mod desk;
+mod memory;
 pub mod serve;
 mod upkeep;
 mod watch;

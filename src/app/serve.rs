@@ -15,9 +15,13 @@ use crate::{
     config::Config,
     engine::Engine,
     http,
+    journal::FileJournal,
     metrics::Metrics,
     net::{CacheOptions, Resolver, ResolverOptions, SystemClock, Tcp},
 };
+
+/// Folder of crash journals below the data folder.
+const JOURNAL_FOLDER: &str = "journal";
 
 /// Runs a node until told to stop.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
@@ -56,6 +60,7 @@ fn engine(
     };
     let world = RealWorld {
         store: database.store.clone(),
+        journal: FileJournal::create(&config.data_folder.join(JOURNAL_FOLDER))?,
         dns: Resolver::new(&dns)?,
         dial: Tcp {
             port: config.smtp.port,

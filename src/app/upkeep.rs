@@ -47,24 +47,17 @@ pub(super) async fn retain(store: PgStore, retention: Retention, stop: Cancellat
 
 async fn round(store: &PgStore, retention: &Retention, now: Timestamp) -> Result<(), StoreError> {
     store.make_event_days(now, DAYS_AHEAD).await?;
-    let history = before(now, DAY * retention.events_days);
+    let history = now.minus(DAY * retention.events_days);
     let dropped = store.drop_event_days(history).await?;
     while store.purge_letters(history, PURGE_BATCH).await? >= u64::from(PURGE_BATCH) {}
+    store.purge_idempotency(now.minus(IDEMPOTENCY_AGE)).await?;
     store
-        .purge_idempotency(before(now, IDEMPOTENCY_AGE))
-        .await?;
-    store
-        .purge_bodies(before(now, DAY * retention.bodies_days))
+        .purge_bodies(now.minus(DAY * retention.bodies_days))
         .await?;
     if dropped > 0 {
         info!(days = dropped, "Dropped history older than {history}");
     }
     Ok(())
-}
-
-fn before(now: Timestamp, age: Duration) -> Timestamp {
-    let micros = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(now.micros().saturating_sub(micros))
 }
 
 /// Samples the queue for the gauges until told to stop.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
+    journal::FileJournal,
     net::{RealDice, Resolver, SystemClock, Tcp},
     port::{Watch, World},
     store::PgStore,
@@ -14,6 +15,8 @@ use crate::{
 pub struct RealWorld<M> {
     /// PostgreSQL.
     pub store: PgStore,
+    /// Tells those who come after us.
+    pub journal: FileJournal,
     /// Asks DNS.
     pub dns: Resolver,
     /// Opens connections.
@@ -26,6 +29,7 @@ impl<M: Watch> World for RealWorld<M> {
     type Store = PgStore;
     type Dns = Resolver;
     type Dial = Tcp;
+    type Journal = FileJournal;
     type Clock = SystemClock;
     type Dice = RealDice;
     type Watch = M;
@@ -40,6 +44,10 @@ impl<M: Watch> World for RealWorld<M> {
 
     fn dial(&self) -> &Tcp {
         &self.dial
+    }
+
+    fn journal(&self) -> &FileJournal {
+        &self.journal
     }
 
     fn clock(&self) -> &SystemClock {

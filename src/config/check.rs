@@ -128,6 +128,11 @@ impl Config {
             sizes_fit,
             "must be from 1KiB to http.body_size",
         );
+        faults.expect(
+            "delivery.in_flight_size",
+            delivery.in_flight_size >= limits.letter_size,
+            "must not be smaller than limits.letter_size",
+        );
         let cache_fits = self.dns.cache_min <= self.dns.cache_max;
         faults.expect(
             "dns.cache_min",

@@ -97,7 +97,11 @@ section! {
         pub idle_connection: Period = Period::seconds(5);
         /// Letters in memory at once, leased and not settled: 1 to 1000000. More memory, more speed.
         pub in_flight: u32 = 4_000;
-        /// A node that is silent for so long loses its letters to the others. Long enough for a pause of the machine.
+        /// Content of the letters in memory at once; at most an eighth of the memory that the system grants the process. The
+        /// node leases less rather than to exceed it.
+        pub in_flight_size: Size = Size(128 << 20);
+        /// A node that is silent for so long may lose its letters to the others, and after as long again does. Long enough
+        /// for a pause of the machine.
         pub lease: Period = Period::minutes(2);
         /// Which addresses of a mail server to try first: "ipv4" or "ipv6". IPv4 addresses have the longer reputation.
         pub prefer: Family = Family::Ipv4;

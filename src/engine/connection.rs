@@ -30,9 +30,10 @@ pub(super) struct Connection<'a, W: World> {
 pub(super) enum Unsaid {
     /// What the last host of the site said instead of letting us in.
     NotLetIn(Evidence),
-    /// The claim ran out while the letter waited: it is, or will be, another node's.
+    /// The claim passed to another node while the letter waited.
     Lost,
-    /// Its recipient may have been suppressed meanwhile, or the engine stops: it goes back to the store.
+    /// Its recipient may have been suppressed meanwhile, its claim ran out, its final dot could not be noted, or the engine
+    /// stops: it goes back to the store.
     GiveBack,
 }
 

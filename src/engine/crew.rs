@@ -1,9 +1,9 @@
-//! What every worker of one engine shares, and the one door to the judge.
+//! What every worker of one engine shares.
 //!
 //! Owns nothing but references. Promises: a letter judged here is settled exactly once, because its place in the
 //! ledger and its place in the settler's queue are the same bound.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,21 +11,21 @@ use tracing::error;
 
 use super::{
     Limits, Trust,
+    court::Court,
     ledger::{Ledger, Standing},
 };
 use crate::{
-    bounce,
     compose::{Identity, Style, TemplateSet},
     dkim::Keyring,
-    mail::{
-        Event, EventKind, Evidence, Finding, Letter, Next, Provider, Signal, State, Timestamp,
-        Unsendable, Verdict,
-    },
-    policy::{Case, HandOff, StreamPolicy, judge},
-    port::{AttemptRecord, Broken, Clock, Dice, LeasedLetter, Settlement, Store, World},
+    mail::{Evidence, Letter, Timestamp, Unsendable},
+    policy::{HandOff, StreamPolicy},
+    port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
 };
+
+/// How often the store is asked again to take letters back.
+const GIVE_BACK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the operator has set; read by every worker, changed by none.
 pub struct Desk {
@@ -67,6 +67,7 @@ pub struct Stream {
 pub(super) struct Crew<W: World> {
     pub(super) world: Arc<W>,
     pub(super) desk: Arc<Desk>,
+    pub(super) court: Court<W>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) verdicts: mpsc::Sender<Settlement>,
     pub(super) stop: CancellationToken,
@@ -86,7 +87,8 @@ impl<W: World> Crew<W> {
         evidence: &Evidence,
         attempt: Option<AttemptRecord>,
     ) {
-        let settlement = self.settlement(leased, evidence, attempt);
+        let now = self.world.clock().now();
+        let settlement = self.court.settlement(leased, evidence, attempt, now);
         // The queue has a place for every letter of the ledger, and a letter is judged once: it is never full.
         if let Err(fault) = self.verdicts.try_send(settlement) {
             error!(letter.id = %leased.id(), error = %fault, "A verdict found no place; its lease will end");
@@ -101,7 +103,42 @@ impl<W: World> Crew<W> {
         self.ledger.standing(leased, mark, now)
     }
 
-    /// Gives claims back to the store untouched: whoever leases these letters next knows more about them.
+    /// The last look before the final dot: whether the claim is still ours by both clocks, and whether whoever comes after
+    /// us will know that the letter may have left.
+    pub(super) fn may_leave(&self, leased: &LeasedLetter) -> bool {
+        let now = self.world.clock().now();
+        if !self.ledger.is_ours(leased, now) {
+            return false;
+        }
+        let noted = self.world.journal().dotted(claim(leased));
+        noted
+            .inspect_err(|trouble| {
+                error!(letter.id = %leased.id(), error = ?trouble, "A letter stays here, because its final dot cannot be noted");
+            })
+            .is_ok()
+    }
+
+    /// Notes what came of a talk, for whoever has to settle it if we cannot.
+    pub(super) fn note(
+        &self,
+        leased: &LeasedLetter,
+        evidence: &Evidence,
+        attempt: Option<&AttemptRecord>,
+    ) {
+        let word = Word {
+            claim: claim(leased),
+            at: self.world.clock().now(),
+            evidence: evidence.clone(),
+            attempt: attempt.cloned(),
+        };
+        // The verdict goes on to the store all the same; only our death before that would leave the letter in doubt.
+        if let Err(trouble) = self.world.journal().heard(&word) {
+            error!(letter.id = %leased.id(), error = ?trouble, "An outcome could not be noted");
+        }
+    }
+
+    /// Gives claims back to the store untouched, however long the store needs: a claim that simply ended would leave its
+    /// letter in doubt. An engine that stops asks once; then its journal tells whoever comes next.
     pub(super) async fn give_back(&self, letters: &[LeasedLetter]) {
         if letters.is_empty() {
             return;
@@ -109,60 +146,26 @@ impl<W: World> Crew<W> {
         let held = letters
             .iter()
             .map(|letter| (letter.lease, letter.shard(), letter.id()));
-        let now = self.world.clock().now();
-        if let Err(trouble) = self.world.store().release(held.collect(), now).await {
-            error!(error = ?trouble, count = letters.len(), "Letters return when their leases end");
+        let held: Vec<_> = held.collect();
+        let now = || self.world.clock().now();
+        while let Err(trouble) = self.world.store().release(held.clone(), now()).await {
+            error!(error = ?trouble, count = letters.len(), "The store did not take letters back; trying again");
+            let pause = tokio::time::sleep(GIVE_BACK_AGAIN);
+            if self.stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
         }
         let claims = letters.iter().map(|letter| (letter.lease, letter.id()));
         self.ledger.leave(claims);
     }
+}
 
-    fn settlement(
-        &self,
-        leased: &LeasedLetter,
-        evidence: &Evidence,
-        attempt: Option<AttemptRecord>,
-    ) -> Settlement {
-        let attempts = leased
-            .attempts
-            .saturating_add(u16::from(is_attempt(evidence)));
-        let verdict = match &leased.letter {
-            Ok(letter) => self.verdict(letter, attempts, evidence, attempt.as_ref()),
-            Err(broken) => unreadable(broken, self.world.clock().now()),
-        };
-        let (id, shard, lease) = (leased.id(), leased.shard(), leased.lease);
-        Settlement {
-            id,
-            shard,
-            lease,
-            attempts,
-            verdict,
-            attempt,
-        }
-    }
-
-    fn verdict(
-        &self,
-        letter: &Letter,
-        attempts: u16,
-        evidence: &Evidence,
-        attempt: Option<&AttemptRecord>,
-    ) -> Verdict {
-        let case = Case {
-            letter: letter.id,
-            recipient: letter.to.mailbox.address.clone(),
-            enqueued_at: letter.enqueued_at,
-            send_at: letter.send_at,
-            valid_until: letter.valid_until,
-            attempts,
-        };
-        let provider = attempt.and_then(|attempt| Provider::parse(attempt.provider));
-        let finding = finding(evidence, provider.unwrap_or(Provider::Other));
-        let policy = self
-            .stream(letter)
-            .map_or(&self.desk.stray, |stream| &stream.policy);
-        let (now, dice) = (self.world.clock().now(), self.world.dice().roll());
-        judge(&case, evidence, finding.as_ref(), policy, now, dice)
+fn claim(leased: &LeasedLetter) -> Claim {
+    Claim {
+        lease: leased.lease,
+        shard: leased.shard(),
+        id: leased.id(),
+        attempts: leased.attempts,
     }
 }
 
@@ -179,45 +182,4 @@ pub(super) fn turn_away(leased: &LeasedLetter, now: Timestamp) -> Option<Evidenc
         valid_until,
     };
     handoff.objection(now)
-}
-
-/// What `bounce` reads in the evidence; a success and what we decided ourselves have no class.
-fn finding(evidence: &Evidence, provider: Provider) -> Option<Finding> {
-    match evidence {
-        Evidence::Refused(reply) => Some(bounce::classify(reply, provider)),
-        Evidence::Broken(trouble) | Evidence::LostReply(trouble) => {
-            Some(bounce::of_trouble(trouble))
-        }
-        Evidence::Unroutable(why) => Some(bounce::of_unroutable(why)),
-        _ => None,
-    }
-}
-
-/// Whether a receiver was approached; what was found before that is not counted as a try.
-const fn is_attempt(evidence: &Evidence) -> bool {
-    match evidence {
-        Evidence::Accepted(_)
-        | Evidence::Refused(_)
-        | Evidence::Broken(_)
-        | Evidence::LostReply(_)
-        | Evidence::Unroutable(_) => true,
-        Evidence::Unsendable(_)
-        | Evidence::Suppressed(_)
-        | Evidence::Cancelled
-        | Evidence::Stale { .. } => false,
-    }
-}
-
-/// A row that is no letter has no stream and no recipient that the judge could look at; it can only fail.
-fn unreadable(broken: &Broken, now: Timestamp) -> Verdict {
-    let text = Some(broken.fault.to_string());
-    Verdict {
-        next: Next::Finish(State::Failed),
-        event: Event {
-            text,
-            ..Event::bare(now, EventKind::Failed)
-        },
-        suppress: None,
-        signal: Signal::Nothing,
-    }
 }

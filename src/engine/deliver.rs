@@ -4,10 +4,7 @@
 //! comes out is evidence for the judge, never a decision. Routing has happened (`dispatch`), judging follows (`crew`).
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -97,6 +94,10 @@ async fn speak<W: World>(
     if told.0.hung_up_while_idle {
         told = say(connection, ready).await?;
     }
+    let (said, record) = &told;
+    connection
+        .crew
+        .note(ready.leased, &said.evidence, Some(record));
     Ok((told.0.evidence, Some(told.1)))
 }
 
@@ -117,13 +118,20 @@ async fn say<W: World>(
     match crew.standing(ready.leased, ready.letter) {
         Standing::Ours => {}
         Standing::Lost => return Err(Unsaid::Lost),
-        Standing::InQuestion => return Err(Unsaid::GiveBack),
+        Standing::RanOut | Standing::InQuestion => return Err(Unsaid::GiveBack),
     }
     let envelope = Envelope {
         return_path: &ready.return_path,
         recipient: &ready.letter.to.mailbox.address,
     };
-    let talk = talk(session, envelope, ready.signed.bytes(), &crew.stop);
+    let may_leave = || crew.may_leave(ready.leased);
+    let talk = talk(
+        session,
+        envelope,
+        ready.signed.bytes(),
+        may_leave,
+        &crew.stop,
+    );
     let outcome = talk.await.ok_or(Unsaid::GiveBack)?;
     record.host = Some(session.host().to_owned());
     record.remote = Some(session.remote());
@@ -139,27 +147,28 @@ async fn say<W: World>(
     ))
 }
 
-/// One letter's talk. When the engine stops, a talk that has not come to the final dot in time is broken off, and then
-/// `None` is sure that the letter did not arrive; after the dot only the reply can tell, however late it comes.
+/// One letter's talk; `None` is sure that the letter did not arrive. `may_leave` is asked right before the final dot, which
+/// may be long after the first command. When the engine stops, a talk that has not come so far in time is broken off;
+/// after the dot only the reply can tell, however late it comes.
 async fn talk<W: Wire>(
     session: &mut Session<W>,
     envelope: Envelope<'_>,
     message: &[u8],
+    may_leave: impl FnOnce() -> bool + Send,
     stop: &CancellationToken,
 ) -> Option<Outcome> {
-    let dotted = AtomicBool::new(false);
-    let before_dot = || dotted.store(true, Ordering::Release);
+    let left = OnceLock::new();
+    let before_dot = || *left.get_or_init(may_leave);
     let mut talk = std::pin::pin!(session.send_marking(envelope, message, before_dot));
     // The talk first: what it has to say counts more than our hurry.
     tokio::select! {
         biased;
-        outcome = &mut talk => return Some(outcome),
+        outcome = &mut talk => return (left.get() != Some(&false)).then_some(outcome),
         () = hurry(stop) => {}
     }
-    if dotted.load(Ordering::Acquire) {
-        Some(talk.await)
-    } else {
-        None
+    match left.get() {
+        Some(true) => Some(talk.await),
+        _ => None,
     }
 }
 

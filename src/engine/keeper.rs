@@ -1,14 +1,16 @@
 //! Keeps claims alive while their letters are on the way.
 //!
 //! Owns renewal. Promises: a claim is renewed while at least half of it is left, so a slow receiver costs nobody a
-//! lease; a claim that another node has taken leaves the ledger, and its letter is not handed to a receiver any more.
+//! lease; a claim that another node has taken leaves the ledger, and its letter is not handed to a receiver any more; a
+//! lease whose answer was lost is given back again and again until it has ended, because it may come into being late.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::ledger::Ledger;
+use super::ledger::{End, Ledger};
 use crate::port::{Clock, Store};
 
 /// Renews until told to stop.
@@ -25,11 +27,12 @@ pub(super) async fn keep_alive<S: Store, C: Clock>(
         .is_some()
     {
         renew(store, clock, ledger, lease).await;
+        give_back_lost(store, clock, ledger).await;
     }
 }
 
 async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, lease: Duration) {
-    let now = clock.now();
+    let (now, instant) = (clock.now(), Instant::now());
     let ending = ledger.ending_before(now.plus(lease / 2));
     if ending.is_empty() {
         return;
@@ -48,10 +51,41 @@ async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, l
             let lost: HashSet<_> = lost.into_iter().collect();
             let (lost, kept): (Vec<_>, Vec<_>) =
                 claims.into_iter().partition(|(_, id)| lost.contains(id));
-            ledger.renewed(kept, until);
+            let deadline = instant + lease;
+            ledger.renewed(
+                kept,
+                End {
+                    at: until,
+                    deadline,
+                },
+            );
             ledger.leave(lost);
         }
         // Nothing is lost yet: half of the lease is left, and the next round asks again.
         Err(trouble) => error!(error = ?trouble, count = claims.len(), "Could not renew leases"),
+    }
+}
+
+/// A lease without an answer may come into being late, so it is given back until it has ended.
+pub(super) async fn give_back_lost<S: Store, C: Clock>(
+    store: &S,
+    clock: &C,
+    ledger: &Ledger,
+) -> bool {
+    let now = clock.now();
+    let lost = ledger.lost(now);
+    if lost.is_empty() {
+        return true;
+    }
+    match store.release_leases(&lost, now).await {
+        Ok(0) => true,
+        Ok(count) => {
+            warn!(count, "Gave back letters of leases whose answer was lost");
+            true
+        }
+        Err(trouble) => {
+            error!(error = ?trouble, "Could not give back leases whose answer was lost");
+            false
+        }
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Owns the count of letters in flight, by lane and in all. Promises: a letter is in the ledger from the moment its
 //! lease is ours until its verdict is settled or the claim is given back, so memory is bounded by `Room::total`, and
-//! no lane holds more than `Room::per_lane`, and a site that holds `Room::per_site` closes its lanes until some leave. Does not talk to the store: see `keeper` for renewals.
+//! no lane holds more than `Room::per_lane`, and a site that holds `Room::per_site` closes its lanes until some leave; a
+//! lease that was asked for is known until it is sure that it holds no letter. Does not talk to the store: see `keeper`.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     marks::{Heard, Marks},
@@ -48,6 +49,25 @@ struct Pages {
     pauses: HashMap<Lane, Timestamp>,
     sites: Sites,
     marks: Marks,
+    octets: usize,
+    /// Leases that are being asked for.
+    asked: HashSet<LeaseId>,
+    /// Leases whose answer was lost, and when they end.
+    lost: HashMap<LeaseId, Timestamp>,
+}
+
+/// When a claim ends unless renewed, by both clocks: the wall clock is the store's and may be set back, the monotonic one
+/// is nobody's and goes on while a process is frozen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) at: Timestamp,
+    pub(super) deadline: Instant,
+}
+
+impl End {
+    fn has_come(&self, now: Timestamp, instant: Instant) -> bool {
+        self.at <= now || self.deadline <= instant
+    }
 }
 
 /// One claim on one letter.
@@ -59,10 +79,12 @@ pub(super) struct Held {
     pub(super) shard: Shard,
     /// Its line in the queue.
     lane: Lane,
+    /// How much of it lies in memory.
+    octets: usize,
     /// Its site, once routed.
     site: Option<Arc<str>>,
     /// When the claim ends unless renewed.
-    until: Timestamp,
+    until: End,
     /// How far we had heard of suppressions before it was leased.
     heard: Heard,
 }
@@ -72,8 +94,10 @@ pub(super) struct Held {
 pub(super) enum Standing {
     /// It is ours, and nothing new is known about its recipient.
     Ours,
-    /// The claim has run out or was taken: it is, or will be, somebody else's.
+    /// The claim was taken: it is somebody else's.
     Lost,
+    /// The claim has run out, and nobody may have taken it yet.
+    RanOut,
     /// Its recipient may have been suppressed since it was leased.
     InQuestion,
 }
@@ -88,20 +112,55 @@ impl Ledger {
         }
     }
 
-    /// Enters letters just leased until `until`; `heard` was noted before the store was asked for them.
-    pub(super) fn enter(&self, letters: &[LeasedLetter], until: Timestamp, heard: Heard) {
+    /// Notes a lease that is being asked for.
+    pub(super) fn ask(&self, lease: LeaseId) {
+        self.pages().asked.insert(lease);
+    }
+
+    /// Forgets a lease that was not asked for after all.
+    pub(super) fn unask(&self, lease: LeaseId) {
+        self.pages().asked.remove(&lease);
+    }
+
+    /// Notes that the answer to a lease was lost: it may hold letters that nobody knows.
+    pub(super) fn lose(&self, lease: LeaseId, until: Timestamp) {
         let mut pages = self.pages();
+        pages.asked.remove(&lease);
+        pages.lost.insert(lease, until);
+    }
+
+    /// Leases whose answer was lost; those that have ended since are forgotten.
+    pub(super) fn lost(&self, now: Timestamp) -> Vec<LeaseId> {
+        let mut pages = self.pages();
+        pages.lost.retain(|_, until| *until > now);
+        pages.lost.keys().copied().collect()
+    }
+
+    /// Every lease that may hold letters.
+    pub(super) fn leases(&self) -> HashSet<LeaseId> {
+        let pages = self.pages();
+        let held = pages.held.values().map(|held| held.lease);
+        let unknown = pages.asked.iter().chain(pages.lost.keys());
+        held.chain(unknown.copied()).collect()
+    }
+
+    /// Enters the letters that a lease has brought; `heard` was noted before the store was asked for them.
+    pub(super) fn enter(&self, lease: LeaseId, letters: &[LeasedLetter], until: End, heard: Heard) {
+        let mut pages = self.pages();
+        pages.asked.remove(&lease);
         for letter in letters {
             let held = Held {
                 lease: letter.lease,
                 shard: letter.shard(),
                 lane: letter.lane,
+                octets: letter.letter.as_ref().map_or(0, |letter| letter.octets()),
                 site: None,
                 until,
                 heard,
             };
             // A letter whose older claim ran out here can come back under a new one before the old copy's turn.
             pages.strike(letter.id(), None);
+            pages.octets += held.octets;
             pages.held.insert(letter.id(), held);
             *pages.lanes.entry(letter.lane).or_default() += 1;
         }
@@ -126,12 +185,22 @@ impl Ledger {
     ) -> Standing {
         let pages = self.pages();
         match pages.held.get(&letter.id()) {
+            Some(held) if held.lease != letter.lease => Standing::Lost,
             // A node that was frozen wakes up with claims that others may have taken long ago.
-            Some(held) if held.lease != letter.lease || held.until <= now => Standing::Lost,
+            Some(held) if held.until.has_come(now, Instant::now()) => Standing::RanOut,
             Some(held) if pages.marks.concern(mark, held.heard) => Standing::InQuestion,
             Some(_) => Standing::Ours,
             None => Standing::Lost,
         }
+    }
+
+    /// Whether this claim is ours and has not run out.
+    pub(super) fn is_ours(&self, letter: &LeasedLetter, now: Timestamp) -> bool {
+        let pages = self.pages();
+        let held = pages.held.get(&letter.id());
+        held.is_some_and(|held| {
+            held.lease == letter.lease && !held.until.has_come(now, Instant::now())
+        })
     }
 
     /// How far we have heard of suppressions.
@@ -162,6 +231,11 @@ impl Ledger {
     /// How many more letters may be leased.
     pub(super) fn free(&self) -> usize {
         self.room.total.saturating_sub(self.len())
+    }
+
+    /// Content of the letters in flight, in octets.
+    pub(super) fn octets(&self) -> usize {
+        self.pages().octets
     }
 
     /// Waits until letters have left since the last wait.
@@ -217,7 +291,10 @@ impl Ledger {
     /// Claims that end before `deadline`.
     pub(super) fn ending_before(&self, deadline: Timestamp) -> Vec<(LeaseId, Shard, LetterId)> {
         let pages = self.pages();
-        let ending = pages.held.iter().filter(|(_, held)| held.until < deadline);
+        let ending = pages
+            .held
+            .iter()
+            .filter(|(_, held)| held.until.at < deadline);
         ending
             .map(|(id, held)| (held.lease, held.shard, *id))
             .collect()
@@ -227,7 +304,7 @@ impl Ledger {
     pub(super) fn renewed(
         &self,
         claims: impl IntoIterator<Item = (LeaseId, LetterId)>,
-        until: Timestamp,
+        until: End,
     ) {
         let mut pages = self.pages();
         for (lease, id) in claims {
@@ -254,6 +331,7 @@ impl Pages {
             return;
         }
         let held = entry.remove();
+        self.octets = self.octets.saturating_sub(held.octets);
         if let Some(site) = &held.site {
             self.sites.leave(site);
         }

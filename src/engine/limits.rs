@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Letters in flight in all lanes together; bounds the engine's memory.
     pub in_flight: usize,
+    /// Content of the letters in flight, in octets; the rest of the engine's memory does not grow with it.
+    pub in_flight_octets: usize,
     /// Letters in flight to one recipient domain.
     pub in_flight_per_lane: usize,
     /// Connections to one site.
@@ -25,6 +27,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             in_flight: 4_000,
+            in_flight_octets: 128 << 20,
             in_flight_per_lane: 400,
             connections_per_site: 5,
             letters_per_connection: 100,

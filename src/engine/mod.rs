@@ -3,12 +3,14 @@
 //! Owns the flow and its bounds; decides nothing about a letter's fate (`policy`), knows no database and no socket
 //! (`port`). Promises: every letter leased ends in exactly one settlement or goes back to the store; [`Engine::run`]
 //! returns only when no task is left. Read `runner` for the beat, then `dispatch`, `worker`, and `deliver`, which
-//! is one letter's way in a sentence; `settler` writes what the judge said.
+//! is one letter's way in a sentence; `settler` writes what the judge said; `heir` speaks for those who died.
 
 mod connection;
+mod court;
 mod crew;
 mod deliver;
 mod dispatch;
+mod heir;
 mod janitor;
 mod keeper;
 mod ledger;
@@ -27,8 +29,12 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use tracing::error;
+
 use self::{
+    court::Court,
     crew::Crew,
+    heir::Heir,
     ledger::{Ledger, Room},
 };
 pub use self::{
@@ -36,7 +42,7 @@ pub use self::{
     limits::Limits,
     way::Trust,
 };
-use crate::port::{Store, World};
+use crate::port::{Journal, Store, World};
 
 /// Of the letters in flight, one site may hold this part before its lanes are left out of the lease ...
 const SITE_PART: usize = 8;
@@ -69,11 +75,17 @@ impl<W: World> Engine<W> {
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
         let mut helpers = self.helpers(&ledger, judged, &settled);
+        let heir = Heir::new(self.court());
+        let stopping = stop.clone();
+        helpers
+            .keepers
+            .spawn(async move { heir.serve(stopping).await });
         let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
         let crew = Arc::new(Crew {
             world,
             desk,
-            ledger,
+            court: self.court(),
+            ledger: Arc::clone(&ledger),
             verdicts,
             stop: stop.clone(),
         });
@@ -83,6 +95,17 @@ impl<W: World> Engine<W> {
         helpers.settler.join_next().await;
         settled.cancel();
         while helpers.keepers.join_next().await.is_some() {}
+        // What could not be given back stays in the journal, and whoever comes next finds it there.
+        if let Err(trouble) = self.world.journal().shorten(&ledger.leases()) {
+            error!(error = ?trouble, "The journal stays as it is");
+        }
+    }
+
+    fn court(&self) -> Court<W> {
+        Court {
+            world: Arc::clone(&self.world),
+            desk: Arc::clone(&self.desk),
+        }
     }
 
     fn helpers(
@@ -97,7 +120,8 @@ impl<W: World> Engine<W> {
         };
         let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
         helpers.settler.spawn(async move {
-            settler::settle_all(world.store(), world.watch(), &book, judged).await;
+            let (store, watch, journal) = (world.store(), world.watch(), world.journal());
+            settler::settle_all(store, watch, journal, &book, judged).await;
         });
         let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
         let (lease, done) = (self.desk.limits.lease, settled.clone());

@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
-use super::{crew::Crew, dispatch::Dispatch};
-use crate::port::{Clock, Dice, Lane, LeaseAsk, LeaseId, Leased, Store, Watch, World};
+use super::{crew::Crew, dispatch::Dispatch, keeper::give_back_lost, ledger::End};
+use crate::port::{
+    Clock, Dice, Journal, Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, Store, Watch, World,
+};
 
 /// How long a quiet engine sleeps without a call from the store.
 const QUIET: Duration = Duration::from_secs(1);
@@ -45,12 +47,26 @@ enum Next {
     WhenCalled(Duration),
 }
 
+/// What one beat leaves to the next.
+struct Pulse {
+    /// Where the last look at the lanes ended.
+    resume: Option<Lane>,
+    /// The store did not answer the last lease.
+    in_trouble: bool,
+    /// Octets of a letter, as the last leases brought them.
+    letter_octets: usize,
+}
+
 /// Leases and dispatches until told to stop, then drains.
 pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken) {
     let mut dispatch = Dispatch::new(Arc::clone(crew));
-    let mut resume = None;
+    let mut pulse = Pulse {
+        resume: None,
+        in_trouble: false,
+        letter_octets: 1,
+    };
     while !stop.is_cancelled() {
-        let next = beat(crew, &mut dispatch, &mut resume).await;
+        let next = beat(crew, &mut dispatch, &mut pulse).await;
         pause(crew, &mut dispatch, next, stop).await;
     }
     dispatch.drain().await;
@@ -59,21 +75,46 @@ pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken)
 async fn beat<W: World>(
     crew: &Arc<Crew<W>>,
     dispatch: &mut Dispatch<W>,
-    resume: &mut Option<Lane>,
+    pulse: &mut Pulse,
 ) -> Next {
-    let part = crew.desk.limits.in_flight / LEASE_PART;
+    let limits = &crew.desk.limits;
+    let part = limits.in_flight / LEASE_PART;
     let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));
-    if want < crew.desk.limits.in_flight / ROOM_WORTH_A_LEASE {
+    let octets = limits.in_flight_octets.saturating_sub(crew.ledger.octets());
+    if want < limits.in_flight / ROOM_WORTH_A_LEASE
+        || octets < limits.in_flight_octets / ROOM_WORTH_A_LEASE
+    {
         return Next::WhenFreed;
     }
-    match lease(crew, want, resume.take()).await {
+    let (store, clock) = (crew.world.store(), crew.world.clock());
+    if pulse.in_trouble && !give_back_lost(store, clock, &crew.ledger).await {
+        return Next::WhenCalled(TROUBLE);
+    }
+    let want = want.min(octets / pulse.letter_octets + 1);
+    let leased = lease(crew, want, octets, pulse.resume.take()).await;
+    pulse.in_trouble = leased.is_err();
+    match leased {
         Ok(leased) => {
             let got = leased.letters.len();
-            *resume = leased.resume;
+            pulse.resume = leased.resume;
+            pulse.weigh(&leased.letters);
             dispatch.take(leased.letters);
-            after_lease(got, want, resume.is_some(), crew.ledger.is_empty())
+            after_lease(got, want, pulse.resume.is_some(), crew.ledger.is_empty())
         }
         Err(()) => Next::WhenCalled(TROUBLE),
+    }
+}
+
+impl Pulse {
+    /// Large letters are believed at once, small ones by and by: what comes too large goes back and was read in vain.
+    fn weigh(&mut self, letters: &[LeasedLetter]) {
+        let octets = letters
+            .iter()
+            .filter_map(|leased| leased.letter.as_ref().ok());
+        let octets: usize = octets.map(|letter| letter.octets()).sum();
+        if !letters.is_empty() {
+            self.letter_octets = (octets / letters.len()).max(self.letter_octets / 2).max(1);
+        }
     }
 }
 
@@ -90,15 +131,29 @@ const fn after_lease(got: usize, want: usize, lanes_left: bool, idle: bool) -> N
 async fn lease<W: World>(
     crew: &Arc<Crew<W>>,
     want: usize,
+    octets: usize,
     after: Option<Lane>,
 ) -> Result<Leased, ()> {
     let now = crew.world.clock().now();
-    let until = now.plus(crew.desk.limits.lease);
+    let (id, until) = (
+        lease_id(crew.world.as_ref()),
+        now.plus(crew.desk.limits.lease),
+    );
+    // Before the question: if we die now, whoever comes after us gives back what it brought.
+    crew.ledger.ask(id);
+    if let Err(trouble) = crew.world.journal().asked(id) {
+        error!(error = ?trouble, "No letters are leased while this cannot be noted");
+        crew.ledger.unask(id);
+        // Perhaps it is the journal itself that takes the room.
+        let _ = crew.world.journal().shorten(&crew.ledger.leases());
+        return Err(());
+    }
     let ask = LeaseAsk {
-        lease: lease_id(crew),
+        lease: id,
         now,
         until,
         max: u32::try_from(want).unwrap_or(u32::MAX),
+        octets: octets as u64,
         per_lane: crew.ledger.per_lane(),
         room: crew.ledger.room(now),
         after,
@@ -108,8 +163,13 @@ async fn lease<W: World>(
     let begun = Instant::now();
     let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
         error!(error = ?trouble, "Could not lease letters");
+        crew.ledger.lose(id, until);
     })?;
-    crew.ledger.enter(&leased.letters, until, heard);
+    let end = End {
+        at: until,
+        deadline: begun + crew.desk.limits.lease,
+    };
+    crew.ledger.enter(id, &leased.letters, end, heard);
     crew.world
         .watch()
         .leased(leased.letters.len(), begun.elapsed());
@@ -118,14 +178,14 @@ async fn lease<W: World>(
 }
 
 /// A name for one claim: unique because 64 bits of dice stand behind the microsecond.
-fn lease_id<W: World>(crew: &Arc<Crew<W>>) -> LeaseId {
+pub(super) fn lease_id<W: World>(world: &W) -> LeaseId {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a roll is in 0..1"
     )]
-    let roll = || (crew.world.dice().roll() * 2_f64.powi(32)) as u32;
-    let micros = u64::try_from(crew.world.clock().now().micros()).unwrap_or(0);
+    let roll = || (world.dice().roll() * 2_f64.powi(32)) as u32;
+    let micros = u64::try_from(world.clock().now().micros()).unwrap_or(0);
     LeaseId(Uuid::from_u64_pair(
         micros,
         (u64::from(roll()) << 32) | u64::from(roll()),

@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tracing::{error, info, warn};
 
 use super::ledger::Ledger;
-use crate::port::{Settlement, Store, Watch};
+use crate::port::{Journal, Settlement, Store, Watch};
 
 /// A batch closes after this time: a tenth of what a person notices, and long enough for hundreds of verdicts.
 const SLICE: Duration = Duration::from_millis(20);
@@ -23,9 +23,10 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(5);
 
 /// Settles until every sender is gone and the last verdict is written.
-pub(super) async fn settle_all<S: Store, M: Watch>(
+pub(super) async fn settle_all<S: Store, M: Watch, J: Journal>(
     store: &S,
     watch: &M,
+    journal: &J,
     ledger: &Arc<Ledger>,
     mut verdicts: mpsc::Receiver<Settlement>,
 ) {
@@ -39,11 +40,15 @@ pub(super) async fn settle_all<S: Store, M: Watch>(
                 "Another node had taken {lost} letters before their verdict came"
             );
         }
-        ledger.leave(
-            batch
-                .drain(..)
-                .map(|settlement| (settlement.lease, settlement.id)),
-        );
+        let claims = batch.drain(..).map(|verdict| (verdict.lease, verdict.id));
+        let claims: Vec<_> = claims.collect();
+        journal.settled(&claims);
+        ledger.leave(claims);
+        if journal.is_long()
+            && let Err(trouble) = journal.shorten(&ledger.leases())
+        {
+            error!(error = ?trouble, "The journal stays long");
+        }
     }
 }
 
@@ -63,7 +68,11 @@ async fn collect(verdicts: &mut mpsc::Receiver<Settlement>, batch: &mut Vec<Sett
 }
 
 /// Writes a batch, however long the store needs; returns how many claims were lost.
-async fn settle_surely<S: Store, M: Watch>(store: &S, watch: &M, batch: &[Settlement]) -> usize {
+pub(super) async fn settle_surely<S: Store, M: Watch>(
+    store: &S,
+    watch: &M,
+    batch: &[Settlement],
+) -> usize {
     let mut wait = RETRY_FIRST;
     let mut failures = 0_u32;
     loop {

@@ -21,11 +21,11 @@ pub enum EventKind {
     Cancelled,
     /// Terminal: could not be composed.
     Failed,
-    /// Terminal under the policy `hold`: nobody knows whether it arrived.
+    /// Nobody knows whether it arrived. Terminal without `due`; with it (policy `retry`) another copy goes then.
     InDoubt,
-    /// A worker's lease ran out; the letter went back to the queue.
+    /// A worker's lease ran out and nobody came to say what became of the letter.
     LeaseExpired,
-    /// An outcome that came after its lease was lost: history only, a newer attempt decides.
+    /// An outcome that came after its lease was lost and settles nothing: history only.
     LateOutcome,
 }
 

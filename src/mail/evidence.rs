@@ -15,6 +15,8 @@ pub enum Evidence {
     Broken(Trouble),
     /// The talk broke after the final dot and before its reply: nobody knows.
     LostReply(Trouble),
+    /// We ourselves were gone when the reply came, or would have come: nobody knows.
+    Unheard(Unheard),
     /// DNS shows no way to the domain.
     Unroutable(Unroutable),
     /// The letter cannot be composed, signed or addressed.
@@ -92,6 +94,26 @@ impl fmt::Display for Trouble {
             self.stage.name(),
             self.detail
         )
+    }
+}
+
+/// Which of us did not hear the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unheard {
+    /// The process died after the final dot; its journal tells.
+    ProcessDied,
+    /// The node was silent beyond its lease and left nothing that tells: the letter may have been on the wire, or not.
+    NodeSilent,
+}
+
+impl fmt::Display for Unheard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ProcessDied => "our process died between the final dot and its reply",
+            Self::NodeSilent => {
+                "our node fell silent beyond its lease, perhaps with the letter on the wire"
+            }
+        })
     }
 }
 

@@ -183,6 +183,30 @@ pub struct Letter {
     pub valid_until: Option<Timestamp>,
 }
 
+impl Letter {
+    /// How much of it lies in memory, near enough for a bound.
+    pub fn octets(&self) -> usize {
+        let parts = |parts: &[Part]| parts.iter().map(|part| part.bytes.len()).sum::<usize>();
+        match &self.content {
+            Content::Template {
+                variables,
+                parts: files,
+                ..
+            } => variables.len() + parts(files),
+            Content::Texts {
+                text,
+                html,
+                parts: files,
+                ..
+            } => {
+                let texts = [text, html].into_iter().flatten().map(String::len);
+                texts.sum::<usize>() + parts(files)
+            }
+            Content::Raw(raw) => raw.len(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

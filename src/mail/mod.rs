@@ -18,7 +18,7 @@ pub mod verdict;
 pub use address::{Address, AddressFault, Domain, Shard};
 pub use class::{Class, Fault, Finding, Term};
 pub use event::{Event, EventKind};
-pub use evidence::{Evidence, Trouble, TroubleKind, Unroutable, Unsendable};
+pub use evidence::{Evidence, Trouble, TroubleKind, Unheard, Unroutable, Unsendable};
 pub use letter::{Content, InDoubt, Letter, LetterId, Mailbox, Part, Recipient, State};
 pub use provider::Provider;
 pub use reply::{EnhancedCode, Reply, Stage};

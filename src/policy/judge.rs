@@ -9,7 +9,8 @@ mod signal;
 
 use crate::mail::{
     Address, Class, Event, EventKind, Evidence, Finding, InDoubt, LetterId, Next, Reason, Reply,
-    Scope, Signal, Stage, State, Suppression, Term, Timestamp, Trouble, Unroutable, Verdict,
+    Scope, Signal, Stage, State, Suppression, Term, Timestamp, Trouble, Unheard, Unroutable,
+    Verdict,
 };
 
 use super::{
@@ -65,6 +66,7 @@ pub fn judge(
             bench.again(bench.of_trouble(trouble), signal::of_trouble(trouble))
         }
         Evidence::LostReply(trouble) => bench.lost_reply(trouble),
+        Evidence::Unheard(unheard) => bench.unheard(*unheard),
         Evidence::Unroutable(unroutable) => bench.unroutable(unroutable),
         Evidence::Unsendable(fault) => bench.unattempted(State::Failed, fault.to_string()),
         Evidence::Suppressed(reason) => {
@@ -135,9 +137,26 @@ impl Bench<'_> {
     }
 
     fn lost_reply(&self, trouble: &Trouble) -> Verdict {
-        let mut event = self.of_trouble(trouble);
-        event.text = Some(format!("nobody knows whether it arrived: {trouble}"));
-        let signal = signal::of_trouble(trouble);
+        let event = self.of_trouble(trouble);
+        self.in_doubt(event, &trouble.to_string(), signal::of_trouble(trouble))
+    }
+
+    /// Our own death says nothing about the route.
+    fn unheard(&self, unheard: Unheard) -> Verdict {
+        let stage = match unheard {
+            Unheard::ProcessDied => Some(Stage::FinalDot),
+            Unheard::NodeSilent => None,
+        };
+        let event = self.event(stage, String::new());
+        self.in_doubt(event, &unheard.to_string(), Signal::Nothing)
+    }
+
+    fn in_doubt(&self, event: Event, why: &str, signal: Signal) -> Verdict {
+        let event = Event {
+            kind: EventKind::InDoubt,
+            text: Some(format!("nobody knows whether it arrived: {why}")),
+            ..event
+        };
         let wanted = self.policy.in_doubt == InDoubt::Retry
             && self.case.attempts < self.policy.in_doubt_attempts_max;
         match self.due() {
@@ -252,7 +271,6 @@ fn retry(due: Timestamp, event: Event, signal: Signal) -> Verdict {
     Verdict {
         next: Next::Retry { due },
         event: Event {
-            kind: EventKind::Deferred,
             due: Some(due),
             ..event
         },

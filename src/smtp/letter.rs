@@ -34,16 +34,17 @@ pub struct Outcome {
 impl<W: Wire> Session<W> {
     /// Sends one letter. Dropped half-way, the session is not usable any more.
     pub async fn send(&mut self, envelope: Envelope<'_>, message: &[u8]) -> Outcome {
-        self.send_marking(envelope, message, || ()).await
+        self.send_marking(envelope, message, || true).await
     }
 
     /// Like [`Session::send`]; `before_dot` runs right before the write that carries the final dot, so that a crash
-    /// journal can tell letters that surely did not leave.
+    /// journal can tell letters that surely did not leave. When it says `false` the dot does not leave: the letter is
+    /// `Broken`, and the session is not usable any more.
     pub async fn send_marking(
         &mut self,
         envelope: Envelope<'_>,
         message: &[u8],
-        before_dot: impl FnOnce() + Send,
+        before_dot: impl FnOnce() -> bool + Send,
     ) -> Outcome {
         let begun = Instant::now();
         let warm = self.letters > 0;
@@ -60,7 +61,7 @@ impl<W: Wire> Session<W> {
         &mut self,
         envelope: Envelope<'_>,
         message: &[u8],
-        before_dot: impl FnOnce(),
+        before_dot: impl FnOnce() -> bool,
     ) -> Result<Reply, Evidence> {
         if !self.usable {
             let what = "the session has ended";
@@ -82,6 +83,7 @@ impl<W: Wire> Session<W> {
         handed.map_err(|unhanded| match unhanded {
             Unhanded::BeforeDot(trouble) => Evidence::Broken(trouble),
             Unhanded::PerhapsDot(trouble) => Evidence::LostReply(trouble),
+            Unhanded::Withheld => Evidence::Broken(withheld()),
         })?;
         self.hear_fate().await
     }
@@ -208,6 +210,11 @@ impl<W: Wire> Session<W> {
         self.needs_reset = false;
         Ok(())
     }
+}
+
+fn withheld() -> Trouble {
+    let what = "we broke off before the final dot";
+    Trouble::new(Stage::FinalDot, TroubleKind::Closed, what)
 }
 
 /// The stages between RSET and the message.

@@ -35,6 +35,8 @@ pub(crate) enum Unhanded {
     BeforeDot(Trouble),
     /// The final dot may have left.
     PerhapsDot(Trouble),
+    /// The caller did not let the final dot go.
+    Withheld,
 }
 
 /// A wire and what came from it.
@@ -110,12 +112,13 @@ impl<W: Wire> Talk<W> {
         })
     }
 
-    /// Writes a message and its ending. `before_dot` is called right before the first write that carries the dot.
+    /// Writes a message and its ending. `before_dot` is called right before the first write that carries the dot; `false`
+    /// keeps it here.
     pub(crate) async fn hand_over(
         &mut self,
         message: &[u8],
         ending: &[u8],
-        before_dot: impl FnOnce(),
+        before_dot: impl FnOnce() -> bool,
     ) -> Result<(), Unhanded> {
         let stage = Stage::FinalDot;
         self.expect_silence(stage).map_err(Unhanded::BeforeDot)?;
@@ -125,7 +128,9 @@ impl<W: Wire> Talk<W> {
             let written = write(&mut self.layer, self.timeouts.block, stage, block).await;
             written.map_err(Unhanded::BeforeDot)?;
         }
-        before_dot();
+        if !before_dot() {
+            return Err(Unhanded::Withheld);
+        }
         self.hand_over_last(last, ending).await
     }
 

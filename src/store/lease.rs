@@ -4,11 +4,13 @@
 //! beyond its room; every letter to one claim only. Leaves the end of claims to [`super::promote`] and their outcome to
 //! [`super::settle`].
 
+use futures_util::TryStreamExt;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
+    claims,
     row::{self, LetterColumns},
     trouble,
 };
@@ -47,8 +49,9 @@ struct LeasedRow {
 }
 
 pub(super) async fn lease(pool: &PgPool, ask: LeaseAsk) -> Result<Leased, StoreError> {
-    let lease = ask.lease;
-    let mut rows = claim(pool, ask).await?;
+    let (lease, now) = (ask.lease, ask.now);
+    let (mut rows, too_much) = claim(pool, ask).await?;
+    claims::release(pool, &too_much, now).await?;
     let resume = rows.first().and_then(|row| row.resume).map(Lane);
     rows.sort_by_key(|row| row.priority);
     let letters = rows
@@ -58,13 +61,18 @@ pub(super) async fn lease(pool: &PgPool, ask: LeaseAsk) -> Result<Leased, StoreE
     Ok(Leased { letters, resume })
 }
 
+/// Claims that brought more content than was asked for.
+type TooMuch = Vec<(LeaseId, Shard, LetterId)>;
+
 /// `lanes` is a skip scan over the index `queue_ready`: each step is one probe for the next lane that has ready letters, in
 /// twenty stretches (ten priorities, each first after the cursor and then up to it), and nothing is stepped before it is
 /// asked for. `taken` locks letters of one lane at a time; rows that another worker holds are skipped, never waited for.
-/// A lane with letters of several priorities is met several times; `kept` holds it to its room.
-async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<Vec<LeasedRow>, StoreError> {
+/// A lane with letters of several priorities is met several times; `kept` holds it to its room. Rows are read as they come,
+/// so that large letters beyond the wish never lie in memory together.
+async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<(Vec<LeasedRow>, TooMuch), StoreError> {
     let room = rooms(&ask.room);
-    sqlx::query_file_as!(
+    let (mut kept, mut too_much, mut octets) = (Vec::new(), Vec::new(), 0_u64);
+    let mut rows = sqlx::query_file_as!(
         LeasedRow,
         "src/store/lease.sql",
         ask.lease.0,
@@ -75,9 +83,19 @@ async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<Vec<LeasedRow>, StoreErro
         ask.after.map_or(0, |lane| lane.0),
         OffsetDateTime::from(ask.now),
     )
-    .fetch_all(pool)
-    .await
-    .map_err(trouble(format!("leasing up to {} letters", ask.max)))
+    .fetch(pool);
+    let failed = || trouble(format!("leasing up to {} letters", ask.max));
+    while let Some(row) = rows.try_next().await.map_err(failed())? {
+        octets = octets.saturating_add(row.octets());
+        match (row.letter_id, row.shard) {
+            (Some(id), Some(shard)) if octets > ask.octets && !kept.is_empty() => {
+                too_much.push((ask.lease, Shard(shard), LetterId(id)));
+            }
+            _ => kept.push(row),
+        }
+    }
+    drop(rows);
+    Ok((kept, too_much))
 }
 
 /// The lanes' room as one JSON object, because looking a lane up in it never becomes a join that the planner may turn round.
@@ -90,6 +108,11 @@ fn rooms(room: &[(Lane, u32)]) -> String {
 }
 
 impl LeasedRow {
+    fn octets(&self) -> u64 {
+        let texts = [&self.body, &self.variables].into_iter().flatten();
+        texts.map(|text| text.len() as u64).sum()
+    }
+
     fn into_letter(self, lease: LeaseId) -> Option<LeasedLetter> {
         let id = LetterId(self.letter_id?);
         let shard = Shard(self.shard?);

@@ -15,6 +15,7 @@ pub mod letters;
 pub mod operator;
 pub mod partitions;
 pub mod promote;
+mod recall;
 pub mod registry;
 pub mod report;
 mod row;
@@ -34,7 +35,8 @@ use tokio::sync::broadcast;
 use crate::{
     mail::{Address, LetterId, Shard, Timestamp},
     port::{
-        AddressMark, LeaseAsk, LeaseId, Leased, Settlement, Store, StoreError, SuppressionNews,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
+        StoreError, SuppressionNews,
     },
 };
 
@@ -60,6 +62,10 @@ pub const HOT_SETTINGS: [(&str, &str); 6] = [
 
 /// Longer than any healthy checkpoint; a database that is away longer is trouble to report, not to wait out.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// No statement of the engine takes so long on a server that is there: whoever does not answer by then is gone without a
+/// word, as a server behind a broken line is, and the connection is given up.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The store on PostgreSQL. Cheap to clone: clones share the connections.
 #[derive(Clone, Debug)]
@@ -120,6 +126,14 @@ async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, Sto
         .map_err(trouble("connecting to PostgreSQL"))
 }
 
+/// The answer, or why there is none in time.
+async fn answer<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = |_| Err(trouble("waiting for PostgreSQL")(sqlx::Error::PoolTimedOut));
+    tokio::time::timeout(ANSWER_TIMEOUT, work)
+        .await
+        .unwrap_or_else(late)
+}
+
 /// Says what was being done when the database failed.
 fn trouble(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> StoreError {
     |source| StoreError {
@@ -130,7 +144,7 @@ fn trouble(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> StoreError {
 
 impl Store for PgStore {
     async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {
-        lease::lease(&self.hot, ask).await
+        answer(lease::lease(&self.hot, ask)).await
     }
 
     async fn renew(
@@ -138,11 +152,11 @@ impl Store for PgStore {
         held: Vec<(LeaseId, Shard, LetterId)>,
         until: Timestamp,
     ) -> Result<Vec<LetterId>, StoreError> {
-        claims::renew(&self.hot, &held, until).await
+        answer(claims::renew(&self.hot, &held, until)).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<LetterId>, StoreError> {
-        settle::settle(&self.hot, settlements).await
+        answer(settle::settle(&self.hot, settlements)).await
     }
 
     async fn release(
@@ -150,11 +164,24 @@ impl Store for PgStore {
         held: Vec<(LeaseId, Shard, LetterId)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        claims::release(&self.hot, &held, now).await
+        answer(claims::release(&self.hot, &held, now)).await
+    }
+
+    async fn release_leases(&self, leases: &[LeaseId], now: Timestamp) -> Result<u64, StoreError> {
+        claims::release_leases(&self.calm, leases, now).await
     }
 
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
-        promote::promote(&self.hot, now, max).await
+        answer(promote::promote(&self.hot, now, max)).await
+    }
+
+    async fn adopt(&self, ask: AdoptAsk) -> Result<Vec<LeasedLetter>, StoreError> {
+        let claims = answer(promote::adopt(&self.hot, ask)).await?;
+        answer(recall::recall(&self.calm, &claims)).await
+    }
+
+    async fn recall(&self, claims: &[Claim]) -> Result<Vec<LeasedLetter>, StoreError> {
+        answer(recall::recall(&self.calm, claims)).await
     }
 
     fn mark(address: &Address) -> AddressMark {

@@ -122,7 +122,7 @@ impl PgStore {
             from postrider.queue q
             left join lateral (
                 select e.provider, e.class from postrider.event e
-                where e.letter_id = q.letter_id and e.kind = 'deferred' order by e.at desc, e.seq desc limit 1
+                where e.letter_id = q.letter_id and e.kind in ('deferred', 'in_doubt') order by e.at desc, e.seq desc limit 1
             ) as e on true
             where q.attempts > 0
             group by 1, 2 order by 3 desc, 1, 2"#

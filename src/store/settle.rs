@@ -1,8 +1,8 @@
 //! Writing verdicts.
 //!
 //! Owns the settling statement. Promises: a batch is one transaction; a letter leaves the queue, gets its state and its
-//! terminal event together or not at all; a claim that was lost leaves a line of history and nothing else. Leaves the
-//! verdict to `policy`.
+//! terminal event together or not at all; a claim that was lost leaves a line of history and nothing else, unless the
+//! letter was put in doubt under that very claim and waits for just this news. Leaves the verdict to `policy`.
 
 use sqlx::PgPool;
 
@@ -14,7 +14,10 @@ use crate::{
 
 /// Everything hangs on the queue row whose `lease_id` is ours, found by the primary key: `finished` deletes it, `retried`
 /// puts it back, and only what those two return goes on to `letter`, `event` and `suppression`. Two settlers never hold the
-/// same row; a promoter that holds it has taken the claim away, and then the row no longer matches.
+/// same row. An adopter changes `lease_id` and keeps the old one as `in_doubt_lease`, under which the old holder's word still
+/// counts until the letter is leased again; a word that says no more than "in doubt" does not.
+///
+/// `resolved` does the same for a letter that was left in doubt for good: its state becomes what the late word says.
 pub(super) async fn settle(
     pool: &PgPool,
     settlements: &[Settlement],
@@ -34,26 +37,37 @@ with input as materialized (
 ),
 finished as (
     delete from postrider.queue q using input i
-    where i.state is not null and q.letter_id = i.id and q.shard = i.shard and q.lease_id = i.lease
-    returning i.*
+    where i.state is not null and q.letter_id = i.id and q.shard = i.shard
+        and (q.lease_id = i.lease or (q.in_doubt_lease = i.lease and i.kind <> 'in_doubt'))
+    returning i.*, case when i.kind = 'in_doubt' then q.in_doubt_lease end as in_doubt_lease
 ),
 retried as (
-    update postrider.queue q set ready = false, lease_id = null, due_at = i.retry_at, attempts = i.attempts
+    update postrider.queue q set ready = false, lease_id = null, due_at = i.retry_at, attempts = i.attempts,
+        in_doubt_lease = case when i.kind = 'in_doubt' then q.in_doubt_lease end
     from input i
-    where i.state is null and q.letter_id = i.id and q.shard = i.shard and q.lease_id = i.lease
-    returning i.*
+    where i.state is null and q.letter_id = i.id and q.shard = i.shard
+        and (q.lease_id = i.lease or (q.in_doubt_lease = i.lease and i.kind <> 'in_doubt'))
+    returning i.*, null::uuid as in_doubt_lease
 ),
 closed as (
-    update postrider.letter l set state = f.state, finished_at = f.at from finished f
+    update postrider.letter l set state = f.state, finished_at = f.at, in_doubt_lease = f.in_doubt_lease from finished f
     where l.id = f.id and l.shard = f.shard and l.state = 'open'
 ),
 ours as materialized (select * from finished union all select * from retried),
-late as materialized (select * from input i where (i.id, i.lease) not in (select o.id, o.lease from ours o)),
+unowned as materialized (select * from input i where (i.id, i.lease) not in (select o.id, o.lease from ours o)),
+resolved as (
+    update postrider.letter l set state = i.state, finished_at = i.at, in_doubt_lease = null from unowned i
+    where i.state is not null and i.kind <> 'in_doubt' and l.id = i.id and l.shard = i.shard
+        and l.state = 'in_doubt' and l.in_doubt_lease = i.lease
+    returning i.*, null::uuid as in_doubt_lease
+),
+late as materialized (select * from unowned i where (i.id, i.lease) not in (select r.id, r.lease from resolved r)),
+counted as materialized (select * from ours union all select * from resolved),
 history as (
     insert into postrider.event (letter_id, shard, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
         site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes)
     select id, shard, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
-        site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes from ours
+        site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes from counted
     union all
     select id, shard, at, 'late_outcome', attempt, stage, code, enhanced, kind || coalesce(': ' || text, ''), class, rule,
         null, site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes from late
@@ -62,7 +76,7 @@ banned as (
     insert into postrider.suppression as s (shard, address, scope, reason, evidence, letter_id, since, until)
     select distinct on (ban_address, ban_scope) postrider.shard(ban_address), ban_address, ban_scope, ban_reason,
         ban_evidence, ban_letter, ban_since, ban_until
-    from ours where ban_address is not null order by ban_address, ban_scope, ban_until desc nulls first
+    from counted where ban_address is not null order by ban_address, ban_scope, ban_until desc nulls first
     on conflict (shard, address, scope) do update
     set reason = excluded.reason, evidence = excluded.evidence, letter_id = excluded.letter_id, since = excluded.since,
         until = excluded.until

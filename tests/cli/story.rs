@@ -54,6 +54,7 @@ async fn lease(store: &PgStore) -> Vec<LeasedLetter> {
         now,
         until: now.plus(Duration::from_mins(1)),
         max: 10,
+        octets: u64::MAX,
         per_lane: 10,
         room: Vec::new(),
         after: None,

@@ -34,6 +34,8 @@ pub(crate) struct Wishes {
     pub(crate) timeouts: Timeouts,
     pub(crate) give_up_age: Duration,
     pub(crate) in_doubt: InDoubt,
+    /// The same for letters that somebody waits for.
+    pub(crate) transactional_in_doubt: InDoubt,
     pub(crate) fixed: FixedRoutes,
     pub(crate) tls: TlsPolicy,
     /// The name of its source.
@@ -51,6 +53,7 @@ impl Default for Wishes {
             timeouts: patience(Duration::from_secs(10)),
             give_up_age: Duration::from_secs(30),
             in_doubt: InDoubt::Hold,
+            transactional_in_doubt: InDoubt::Retry,
             fixed: FixedRoutes::default(),
             tls: TlsPolicy::Opportunistic,
             source: "test",
@@ -113,9 +116,13 @@ fn policy(name: &str, kind: StreamKind, wishes: &Wishes) -> StreamPolicy {
         greylist: (Duration::from_millis(700), Duration::from_secs(1)),
         wait_min: Duration::from_millis(100),
     };
+    let in_doubt = match kind {
+        StreamKind::Transactional => wishes.transactional_in_doubt,
+        StreamKind::Trigger | StreamKind::Marketing => wishes.in_doubt,
+    };
     StreamPolicy {
         retry,
-        in_doubt: wishes.in_doubt,
+        in_doubt,
         ..StreamPolicy::standard(name, kind)
     }
 }

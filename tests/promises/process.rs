@@ -20,12 +20,14 @@ use crate::{
 const URL: &str = "POSTRIDER_TEST_URL";
 const DNS: &str = "POSTRIDER_TEST_DNS";
 const REROUTE: &str = "POSTRIDER_TEST_REROUTE";
+const MACHINE: &str = "POSTRIDER_TEST_MACHINE";
 
 /// Short claims, so that the letters of a dead engine come back soon.
 pub(crate) fn mortal() -> Wishes {
     Wishes {
         limits: Limits {
             in_flight: 400,
+            in_flight_octets: 24 << 20,
             in_flight_per_lane: 50,
             lease: Duration::from_secs(2),
             ..Wishes::default().limits
@@ -39,13 +41,21 @@ pub(crate) struct Process(Child);
 
 impl Process {
     pub(crate) fn start(lines: &Lines) -> Self {
+        Self::start_under(lines, "")
+    }
+
+    /// Starts one under limits that a shell sets first, such as `ulimit -n 40`.
+    pub(crate) fn start_under(lines: &Lines, limits: &str) -> Self {
         let reroute = lines.reroute.iter();
         let reroute: Vec<String> = reroute.map(|(from, to)| format!("{from}={to}")).collect();
-        let child = Command::new(env::current_exe().unwrap())
+        let child = Command::new("sh")
+            .args(["-c", &format!("{limits}\nexec \"$0\" \"$@\"")])
+            .arg(env::current_exe().unwrap())
             .args(["--exact", "process::engine_in_its_own_process", "--ignored"])
             .env(URL, &lines.url)
             .env(DNS, lines.dns.to_string())
             .env(REROUTE, reroute.join(","))
+            .env(MACHINE, &lines.machine)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -75,6 +85,18 @@ impl Process {
         assert!(self.0.wait().await.unwrap().success());
     }
 
+    /// Whether it lives.
+    pub(crate) fn lives(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Memory in use, in KiB, by the kernel's name for it: `VmRSS`, `VmHWM`.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.0.id().unwrap()).unwrap())
     }
@@ -91,6 +113,7 @@ async fn engine_in_its_own_process() {
         reroute: pairs
             .map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap()))
             .collect(),
+        machine: env::var_os(MACHINE).unwrap().into(),
     };
     let engine = Running::start(&lines, lines.store().await, desk::desk(&mortal()));
     let left_alone = || std::io::stdin().read_to_end(&mut Vec::new());

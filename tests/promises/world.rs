@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -10,6 +11,7 @@ use std::{
 use postrider::{
     app::world::RealWorld,
     engine::{Desk, Engine},
+    journal::FileJournal,
     mail::LetterId,
     net::{Resolver, ResolverOptions, SystemClock, Tcp},
     port::Clock,
@@ -17,6 +19,7 @@ use postrider::{
     store::{Answer, PgStore, QueueStatus},
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -40,6 +43,8 @@ pub(crate) struct World {
     pub(crate) internet: SmallInternet,
     pub(crate) lines: Lines,
     pub(crate) database: TestDatabase,
+    /// The disk.
+    _folder: TempDir,
 }
 
 /// Where an engine finds its world; also travels to engines in other processes.
@@ -48,6 +53,8 @@ pub(crate) struct Lines {
     pub(crate) url: String,
     pub(crate) dns: SocketAddr,
     pub(crate) reroute: HashMap<IpAddr, SocketAddr>,
+    /// The folder of journals: engines that share it are on one machine.
+    pub(crate) machine: PathBuf,
 }
 
 /// An engine at work.
@@ -58,7 +65,12 @@ pub(crate) struct Running {
 
 impl World {
     pub(crate) async fn new(plan: Plan) -> Self {
-        let database = support::database().await;
+        Self::on(support::database().await, plan).await
+    }
+
+    /// A stage on that database.
+    pub(crate) async fn on(database: TestDatabase, plan: Plan) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let internet = SmallInternet::start(plan).await.unwrap();
         let record = desk::dkim_record();
         internet.publish_txt(&record.name, &record.text);
@@ -66,6 +78,7 @@ impl World {
             url: database.url(),
             dns: internet.dns(),
             reroute: internet.reroute(),
+            machine: folder.path().join("machine"),
         };
         let store = lines.store().await;
         store.sync_registry(&desk::registry()).await.unwrap();
@@ -74,6 +87,7 @@ impl World {
             internet,
             lines,
             database,
+            _folder: folder,
         }
     }
 
@@ -158,6 +172,7 @@ impl Running {
         let closing = store.clone();
         let world = RealWorld {
             store,
+            journal: FileJournal::create(&lines.machine).unwrap(),
             dns: Resolver::new(&dns).unwrap(),
             dial: Tcp {
                 reroute: lines.reroute.clone(),

@@ -94,3 +94,17 @@ async fn a_key_works_until_it_is_revoked_and_is_stored_only_as_a_hash() {
     assert_eq!(store.key_owner(&text).await.unwrap(), None);
     assert!(store.keys().await.unwrap()[0].revoked_at.is_some());
 }
+
+#[tokio::test]
+async fn four_months_of_upkeep_keep_ninety_days_of_history_and_the_next_three() {
+    let pool = support::database().await;
+    let store = support::store(&pool).await;
+    for day in 0..120 {
+        let now = START.plus(DAY * day);
+        store.make_event_days(now, 3).await.unwrap();
+        store.drop_event_days(now.minus(DAY * 90)).await.unwrap();
+        // Tomorrow is made before it comes, and nothing old stays longer than it should.
+        let kept = i64::from(day.min(90)) + 4;
+        assert_eq!(count(&pool, DAYS_MADE).await, kept, "day {day}");
+    }
+}

@@ -9,7 +9,7 @@ use postrider::{
 };
 
 use crate::support::{
-    self, START, accepted, ban, count, delivered, lease, plain, settlement, state, story,
+    self, START, accepted, adopt, ban, count, delivered, lease, plain, settlement, state, story,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -84,7 +84,11 @@ async fn a_lost_lease_never_writes_over_a_newer_one() {
     let store = support::store(&pool).await;
     let ids = accepted(&store, &[plain("anna@mail.ru")]).await;
     let old = lease(&store, 1).await;
-    assert_eq!(store.promote(START.plus(HOUR), 10).await.unwrap(), 1);
+    let heir = adopt(&store, START.plus(HOUR)).await;
+    let due = START.plus(HOUR);
+    let doubt = settlement(&heir[0], Next::Retry { due }, EventKind::InDoubt);
+    assert_eq!(store.settle(&[doubt]).await.unwrap(), []);
+    assert_eq!(store.promote(due, 10).await.unwrap(), 1);
     let new = lease(&store, 1).await;
 
     let bounced = settlement(&old[0], Next::Finish(State::Bounced), EventKind::Bounced);
@@ -111,7 +115,13 @@ async fn a_lost_lease_never_writes_over_a_newer_one() {
     words.sort();
     assert_eq!(
         words,
-        ["delivered", "late_outcome", "lease_expired", "queued"]
+        [
+            "delivered",
+            "in_doubt",
+            "late_outcome",
+            "lease_expired",
+            "queued"
+        ]
     );
     assert_eq!(
         count(&pool, "select count(*) from postrider.suppression").await,

@@ -8,7 +8,7 @@ use postrider::{
         Address, Event, EventKind, LetterId, Next, Reason, Scope, Signal, State, Suppression,
         Timestamp, Verdict,
     },
-    port::{Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store},
+    port::{AdoptAsk, Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store},
     store::{Answer, Cursor, FeedEvent, PgStore, Registry, Stream},
 };
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -98,6 +98,7 @@ pub(crate) fn ask(max: u32, per_lane: u32) -> LeaseAsk {
         now: START,
         until: START.plus(Duration::from_mins(1)),
         max,
+        octets: u64::MAX,
         per_lane,
         room: Vec::new(),
         after: None,
@@ -106,6 +107,18 @@ pub(crate) fn ask(max: u32, per_lane: u32) -> LeaseAsk {
 
 pub(crate) async fn lease(store: &PgStore, max: u32) -> Vec<LeasedLetter> {
     store.lease(ask(max, max)).await.unwrap().letters
+}
+
+/// Takes over every letter whose lease ended before that moment.
+pub(crate) async fn adopt(store: &PgStore, ended_before: Timestamp) -> Vec<LeasedLetter> {
+    let ask = AdoptAsk {
+        lease: LeaseId(Uuid::now_v7()),
+        now: ended_before,
+        ended_before,
+        until: ended_before.plus(Duration::from_mins(1)),
+        max: 100,
+    };
+    store.adopt(ask).await.unwrap()
 }
 
 pub(crate) fn recipients(leased: &Leased) -> Vec<String> {

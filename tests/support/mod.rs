@@ -73,6 +73,23 @@ pub(crate) async fn empty_database() -> TestDatabase {
     make("template0").await
 }
 
+/// A database with the schema on a server of the test's own, which takes it along when it goes.
+pub(crate) async fn database_on(url: &str) -> TestDatabase {
+    let options: PgConnectOptions = url.parse().unwrap();
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    migrations().await.run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    TestDatabase {
+        pool: PgPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .connect_with(options.clone())
+            .await
+            .unwrap(),
+        options,
+        name: String::new(),
+    }
+}
+
 impl TestDatabase {
     /// Connections to it.
     pub(crate) fn pool(&self) -> &PgPool {
@@ -93,6 +110,9 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        if self.name.is_empty() {
+            return;
+        }
         let options = self.options.clone().database("postgres");
         let statement = format!("drop database if exists {} with (force)", self.name);
         // The test's own runtime may be ending, and it cannot be waited for from here.

@@ -13,6 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 use indicatif::{ProgressBar, ProgressStyle};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ use crate::{
     cluster::{Cluster, ClusterOptions},
     engine::Engine,
     http,
+    journal::FileJournal,
     mail::Timestamp,
     metrics::Metrics,
     net::{Resolver, ResolverOptions, SystemClock, Tcp},
@@ -65,6 +67,8 @@ pub struct Demo {
     /// Address of the database, for other programs while this one runs.
     pub database_url: String,
     cluster: Option<Cluster>,
+    /// Of the crash journal.
+    folder: TempDir,
     tasks: JoinSet<()>,
     stop: CancellationToken,
     desk: desk::DemoDesk,
@@ -102,6 +106,7 @@ impl Demo {
             internet,
             database_url,
             cluster,
+            folder: tempfile::tempdir()?,
             tasks: JoinSet::new(),
             stop: CancellationToken::new(),
             desk,
@@ -122,6 +127,7 @@ impl Demo {
         };
         let world = RealWorld {
             store: self.store.clone(),
+            journal: FileJournal::create(self.folder.path())?,
             dns: Resolver::new(&dns)?,
             dial: Tcp {
                 reroute: self.internet.reroute(),

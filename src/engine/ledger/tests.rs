@@ -32,6 +32,14 @@ fn check(ledger: &Ledger, letter: &LeasedLetter, now: Timestamp, expected: Stand
     assert_eq!(ledger.standing(letter, mark, now), expected);
 }
 
+fn enter(ledger: &Ledger, letters: &[LeasedLetter], heard: Heard) {
+    let end = End {
+        at: NOON,
+        deadline: Instant::now() + std::time::Duration::from_hours(1),
+    };
+    ledger.enter(LeaseId(Uuid::nil()), letters, end, heard);
+}
+
 fn roomy() -> Ledger {
     Ledger::new(Room {
         total: 10,
@@ -45,10 +53,38 @@ fn roomy() -> Ledger {
 fn a_letter_is_not_ours_once_its_claim_has_run_out() {
     let ledger = roomy();
     let letter = leased(1, 7);
-    ledger.enter(std::slice::from_ref(&letter), NOON, ledger.heard());
+    enter(&ledger, std::slice::from_ref(&letter), ledger.heard());
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
     check(&ledger, &letter, before, Standing::Ours);
-    check(&ledger, &letter, NOON, Standing::Lost);
+    check(&ledger, &letter, NOON, Standing::RanOut);
+    assert!(ledger.is_ours(&letter, before));
+    assert!(!ledger.is_ours(&letter, NOON));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_was_set_back_does_not_lengthen_a_claim() {
+    let ledger = roomy();
+    let letter = leased(1, 7);
+    enter(&ledger, std::slice::from_ref(&letter), ledger.heard());
+    let before = Timestamp::from_seconds(NOON.seconds() - 1);
+    tokio::time::advance(std::time::Duration::from_hours(2)).await;
+    check(&ledger, &letter, before, Standing::RanOut);
+    assert!(!ledger.is_ours(&letter, before));
+}
+
+#[test]
+fn a_lease_without_an_answer_is_known_until_it_has_ended() {
+    let ledger = roomy();
+    let (asked, lost) = (LeaseId(Uuid::from_u128(1)), LeaseId(Uuid::from_u128(2)));
+    ledger.ask(asked);
+    ledger.ask(lost);
+    ledger.lose(lost, NOON);
+    let before = Timestamp::from_seconds(NOON.seconds() - 1);
+    // What is being asked for may be answered yet: it is not given back.
+    assert_eq!(ledger.lost(before), [lost]);
+    assert_eq!(ledger.leases(), [asked, lost].into());
+    assert_eq!(ledger.lost(NOON), []);
+    assert_eq!(ledger.leases(), [asked].into());
 }
 
 #[test]
@@ -60,8 +96,8 @@ fn a_letter_that_came_back_under_a_new_claim_is_held_once() {
         ..leased(1, 7)
     };
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
-    ledger.enter(std::slice::from_ref(&old), NOON, ledger.heard());
-    ledger.enter(std::slice::from_ref(&new), NOON, ledger.heard());
+    enter(&ledger, std::slice::from_ref(&old), ledger.heard());
+    enter(&ledger, std::slice::from_ref(&new), ledger.heard());
     check(&ledger, &old, before, Standing::Lost);
     ledger.leave([claim(1)]);
     check(&ledger, &new, before, Standing::Ours);
@@ -73,9 +109,9 @@ fn a_letter_is_in_question_when_its_recipient_was_suppressed_after_the_lease() {
     let ledger = roomy();
     let (early, late) = (leased(1, 7), leased(2, 7));
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
-    ledger.enter(std::slice::from_ref(&early), NOON, ledger.heard());
+    enter(&ledger, std::slice::from_ref(&early), ledger.heard());
     ledger.note(AddressMark("anna".to_owned()));
-    ledger.enter(std::slice::from_ref(&late), NOON, ledger.heard());
+    enter(&ledger, std::slice::from_ref(&late), ledger.heard());
     check(&ledger, &early, before, Standing::InQuestion);
     check(&ledger, &late, before, Standing::Ours);
     ledger.miss();
@@ -90,7 +126,7 @@ fn a_lane_that_is_full_has_no_room_and_the_others_all_of_it() {
         per_site: 3,
         per_site_max: 5,
     });
-    ledger.enter(&[leased(1, 7), leased(2, 7)], NOON, Heard::default());
+    enter(&ledger, &[leased(1, 7), leased(2, 7)], Heard::default());
     assert_eq!(ledger.room(NOON), [(Lane(7), 0)]);
     assert_eq!((ledger.free(), ledger.per_lane()), (8, 2));
     ledger.leave([claim(1)]);
@@ -105,7 +141,7 @@ fn leaving_twice_frees_once() {
         per_site: 3,
         per_site_max: 5,
     });
-    ledger.enter(&[leased(1, 7)], NOON, Heard::default());
+    enter(&ledger, &[leased(1, 7)], Heard::default());
     ledger.leave([claim(1), claim(1)]);
     assert!(ledger.is_empty());
     assert!(ledger.room(NOON).is_empty());
@@ -136,7 +172,7 @@ fn a_site_that_holds_its_part_closes_all_its_lanes_until_letters_leave() {
         per_site_max: 5,
     });
     let letters: Vec<LeasedLetter> = (1..=7).map(|n| leased(n, i32::from(n > 4))).collect();
-    ledger.enter(&letters, NOON, ledger.heard());
+    enter(&ledger, &letters, ledger.heard());
     assert_eq!(ledger.routed(&letters, "mx.example.com"), 5);
     let room: HashMap<Lane, u32> = ledger.room(NOON).into_iter().collect();
     assert_eq!(room, [(Lane(0), 0), (Lane(1), 0)].into());

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::mail::{Fault, Unsendable};
+use crate::mail::{Fault, Unheard, Unsendable};
 
 prop_compose! {
     fn any_trouble()(
@@ -35,6 +35,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         8 => any_reply().prop_map(Evidence::Refused),
         2 => any_trouble().prop_map(Evidence::Broken),
         2 => any_trouble().prop_map(Evidence::LostReply),
+        2 => prop::sample::select(vec![Unheard::ProcessDied, Unheard::NodeSilent]).prop_map(Evidence::Unheard),
         2 => unroutable.prop_map(Evidence::Unroutable),
         1 => Just(Evidence::Unsendable(Unsendable::new("raw", "empty"))),
         1 => prop::sample::select(Reason::ALL.to_vec()).prop_map(Evidence::Suppressed),
@@ -86,6 +87,7 @@ proptest! {
     ) {
         let verdict = judge(&case, &evidence, found.as_ref(), &policy, NOW, dice);
 
+        let is_doubt = matches!(evidence, Evidence::LostReply(_) | Evidence::Unheard(_));
         // One event, and it says the same as the state.
         match verdict.next {
             Next::Finish(state) => {
@@ -94,7 +96,8 @@ proptest! {
                 prop_assert_eq!(verdict.event.due, None, "a final letter has no next attempt");
             }
             Next::Retry { due } => {
-                prop_assert_eq!(verdict.event.kind, EventKind::Deferred);
+                let kind = if is_doubt { EventKind::InDoubt } else { EventKind::Deferred };
+                prop_assert_eq!(verdict.event.kind, kind);
                 prop_assert_eq!(verdict.event.due, Some(due));
                 prop_assert!(due > NOW);
                 prop_assert!(due <= case.since().plus(policy.retry.give_up_age));
@@ -123,7 +126,7 @@ proptest! {
         // A refused letter is never claimed delivered, and a lost reply never refused.
         let accepted = matches!(evidence, Evidence::Accepted(_));
         prop_assert_eq!(accepted, verdict.next == Next::Finish(State::Delivered));
-        if matches!(evidence, Evidence::LostReply(_)) {
+        if is_doubt {
             let honest = matches!(verdict.next, Next::Retry { .. } | Next::Finish(State::InDoubt));
             prop_assert!(honest);
         }

@@ -1,7 +1,7 @@
 //! The whole table of decisions, for a reader to review.
 
 use super::*;
-use crate::mail::Unsendable;
+use crate::mail::{Unheard, Unsendable};
 
 /// `R` retry, `B` bounced, `B!` and the address suppressed for good, `B7` for a week; then the signal: `+` the route
 /// is good, `-` slow down, `x` dead, nothing.
@@ -48,6 +48,8 @@ fn others(out: &mut String) {
         Evidence::Broken(trouble(Stage::StartTls, TroubleKind::Tls)),
         Evidence::Broken(trouble(Stage::RcptTo, TroubleKind::Closed)),
         Evidence::LostReply(trouble(Stage::FinalDot, TroubleKind::TimedOut)),
+        Evidence::Unheard(Unheard::ProcessDied),
+        Evidence::Unheard(Unheard::NodeSilent),
         Evidence::Unroutable(Unroutable::NoSuchDomain),
         Evidence::Unroutable(Unroutable::NoMailHost),
         Evidence::Unroutable(Unroutable::NullMx),
