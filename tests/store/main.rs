@@ -18,3 +18,4 @@ mod rights;
 mod schema;
 mod settle;
 mod support;
+mod unkept;
