@@ -68,7 +68,7 @@ const BANNED: [(&str, &str, &str); 6] = [
     (
         concat!("process::", "exit"),
         "return an ExitCode from main",
-        "tests/cluster.rs",
+        "tests/cluster/",
     ),
 ];
 
@@ -141,10 +141,14 @@ fn the_import_graph_is_as_reviewed() {
 #[test]
 fn no_file_is_longer_than_a_chapter() {
     let mut faults = Vec::new();
-    for file in sources() {
-        let lines = file.text.lines().count();
+    for path in ["src", "tests", "benches"]
+        .map(Path::new)
+        .into_iter()
+        .flat_map(rust_files)
+    {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
         if lines > LINES_MAX {
-            faults.push(format!("{}: {lines} lines", file.path.display()));
+            faults.push(format!("{}: {lines} lines", path.display()));
         }
     }
     assert!(
