@@ -9,6 +9,7 @@ mod connection;
 mod crew;
 mod deliver;
 mod dispatch;
+mod grip;
 mod janitor;
 mod keeper;
 mod ledger;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use self::{
     crew::Crew,
@@ -70,14 +72,27 @@ impl<W: World> Engine<W> {
         let settled = CancellationToken::new();
         let mut helpers = self.helpers(&ledger, judged, &settled);
         let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
+        let halt = stop.child_token();
         let crew = Arc::new(Crew {
             world,
             desk,
             ledger,
             verdicts,
-            stop: stop.clone(),
+            stop: halt.clone(),
         });
-        runner::run(&crew, &stop).await;
+        {
+            let mut work = std::pin::pin!(runner::run(&crew, &halt));
+            // Without a settler every letter delivered would be sent again: then nothing more is begun.
+            tokio::select! {
+                biased;
+                () = &mut work => {}
+                _ = helpers.settler.join_next() => {
+                    error!("The settler died; this engine stops, and its letters come back when their leases end");
+                    halt.cancel();
+                    work.await;
+                }
+            }
+        }
         // The last sender goes with the crew; the settler then writes what is left and ends, and claims are kept till then.
         drop(crew);
         helpers.settler.join_next().await;
