@@ -17,6 +17,8 @@ mod desk;
 mod fair;
 #[path = "promises/fates.rs"]
 mod fates;
+#[path = "promises/faults.rs"]
+mod faults;
 #[path = "promises/letters.rs"]
 mod letters;
 #[path = "promises/outage.rs"]
