@@ -10,6 +10,7 @@
 #[path = "promises/desk.rs"]
 mod desk;
 #[path = "promises/fates.rs"]
+#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod fates;
 #[path = "promises/process.rs"]
 #[expect(dead_code, reason = "the tests of the promises use the rest")]

@@ -107,7 +107,7 @@ impl<W: World> Crew<W> {
     /// us will know that the letter may have left.
     pub(super) fn may_leave(&self, leased: &LeasedLetter) -> bool {
         let now = self.world.clock().now();
-        if !self.ledger.is_ours(leased, now) {
+        if !self.ledger.let_go(leased, now) {
             return false;
         }
         let noted = self.world.journal().dotted(claim(leased));

@@ -52,7 +52,7 @@ struct Pages {
     octets: usize,
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
-    /// Leases whose answer was lost, and when they end.
+    /// Leases whose answer was lost, and until when they are given back again and again.
     lost: HashMap<LeaseId, Timestamp>,
 }
 
@@ -79,6 +79,8 @@ pub(super) struct Held {
     pub(super) shard: Shard,
     /// Its line in the queue.
     lane: Lane,
+    /// Whether its final dot was let go.
+    is_gone: bool,
     /// How much of it lies in memory.
     octets: usize,
     /// Its site, once routed.
@@ -129,7 +131,7 @@ impl Ledger {
         pages.lost.insert(lease, until);
     }
 
-    /// Leases whose answer was lost; those that have ended since are forgotten.
+    /// Leases whose answer was lost, as long as they are remembered.
     pub(super) fn lost(&self, now: Timestamp) -> Vec<LeaseId> {
         let mut pages = self.pages();
         pages.lost.retain(|_, until| *until > now);
@@ -153,6 +155,7 @@ impl Ledger {
                 lease: letter.lease,
                 shard: letter.shard(),
                 lane: letter.lane,
+                is_gone: false,
                 octets: letter.letter.as_ref().map_or(0, |letter| letter.octets()),
                 site: None,
                 until,
@@ -194,13 +197,21 @@ impl Ledger {
         }
     }
 
-    /// Whether this claim is ours and has not run out.
-    pub(super) fn is_ours(&self, letter: &LeasedLetter, now: Timestamp) -> bool {
+    /// Lets the final dot go if this claim is ours and has not run out; from then on the letter may have arrived.
+    pub(super) fn let_go(&self, letter: &LeasedLetter, now: Timestamp) -> bool {
+        let mut pages = self.pages();
+        let held = pages.held.get_mut(&letter.id());
+        held.is_some_and(|held| {
+            held.is_gone = held.lease == letter.lease && !held.until.has_come(now, Instant::now());
+            held.is_gone
+        })
+    }
+
+    /// Whether the final dot of this letter was let go.
+    pub(super) fn is_gone(&self, letter: &LeasedLetter) -> bool {
         let pages = self.pages();
         let held = pages.held.get(&letter.id());
-        held.is_some_and(|held| {
-            held.lease == letter.lease && !held.until.has_come(now, Instant::now())
-        })
+        held.is_some_and(|held| held.lease == letter.lease && held.is_gone)
     }
 
     /// How far we have heard of suppressions.

@@ -57,8 +57,10 @@ fn a_letter_is_not_ours_once_its_claim_has_run_out() {
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
     check(&ledger, &letter, before, Standing::Ours);
     check(&ledger, &letter, NOON, Standing::RanOut);
-    assert!(ledger.is_ours(&letter, before));
-    assert!(!ledger.is_ours(&letter, NOON));
+    assert!(!ledger.is_gone(&letter));
+    assert!(ledger.let_go(&letter, before));
+    assert!(ledger.is_gone(&letter));
+    assert!(!ledger.let_go(&letter, NOON));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +71,7 @@ async fn a_wall_clock_that_was_set_back_does_not_lengthen_a_claim() {
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
     tokio::time::advance(std::time::Duration::from_hours(2)).await;
     check(&ledger, &letter, before, Standing::RanOut);
-    assert!(!ledger.is_ours(&letter, before));
+    assert!(!ledger.let_go(&letter, before));
 }
 
 #[test]
