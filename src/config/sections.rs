@@ -96,7 +96,7 @@ section! {
         /// How long a connection without work stays open.
         pub idle_connection: Period = Period::seconds(5);
         /// Letters in memory at once, leased and not settled: 1 to 1000000. More memory, more speed.
-        pub in_flight: u32 = 2_000;
+        pub in_flight: u32 = 4_000;
         /// Content of the letters in memory at once; at most an eighth of the memory that the system grants the process. The
         /// node leases less rather than to exceed it.
         pub in_flight_size: Size = Size(128 << 20);
