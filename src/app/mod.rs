@@ -6,6 +6,8 @@
 pub mod database;
 pub mod demo;
 pub mod desk;
+mod folder;
+mod refresh;
 pub mod serve;
 mod upkeep;
 mod watch;

@@ -15,6 +15,7 @@ mod keeper;
 mod ledger;
 mod limits;
 mod listener;
+mod live;
 mod marks;
 mod runner;
 mod settler;
@@ -36,6 +37,7 @@ use self::{
 pub use self::{
     crew::{Desk, Stream},
     limits::Limits,
+    live::Live,
     way::Trust,
 };
 use crate::port::{Store, World};
