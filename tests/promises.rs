@@ -17,8 +17,12 @@ mod desk;
 mod fair;
 #[path = "promises/fates.rs"]
 mod fates;
+#[path = "promises/faults.rs"]
+mod faults;
 #[path = "promises/letters.rs"]
 mod letters;
+#[path = "promises/node.rs"]
+mod node;
 #[path = "promises/outage.rs"]
 mod outage;
 #[path = "promises/process.rs"]
@@ -27,8 +31,12 @@ mod process;
 #[path = "wire/receiver.rs"]
 #[expect(dead_code, reason = "the tests of the wire use the rest")]
 mod receiver;
+#[path = "promises/refresh.rs"]
+mod refresh;
 #[path = "promises/share.rs"]
 mod share;
+#[path = "promises/signals.rs"]
+mod signals;
 #[path = "promises/stop.rs"]
 mod stop;
 #[path = "support/mod.rs"]

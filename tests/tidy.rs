@@ -7,11 +7,19 @@
     reason = "a test stops where the house cannot be read"
 )]
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/source.rs"]
+mod source;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
+
+use circles::Tree;
+use source::{Source, rust_files, sources};
 
 /// The floors of the house, from the ground up.
 const FLOORS: [&[&str]; 6] = [
@@ -61,7 +69,7 @@ const BANNED: [(&str, &str, &str); 6] = [
     (
         concat!("process::", "exit"),
         "return an ExitCode from main",
-        "tests/cluster.rs",
+        "tests/cluster/",
     ),
 ];
 
@@ -106,6 +114,20 @@ fn rooms_import_each_other_in_no_circle() {
 }
 
 #[test]
+fn files_need_each_other_in_no_circle() {
+    let mut circles = Vec::new();
+    for folder in crates() {
+        let found = Tree::read(&folder).circles();
+        circles.extend(
+            found
+                .iter()
+                .map(|way| format!("{}: {way}", folder.display())),
+        );
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
 fn the_import_graph_is_as_reviewed() {
     let lines: Vec<String> = graph()
         .into_iter()
@@ -120,10 +142,14 @@ fn the_import_graph_is_as_reviewed() {
 #[test]
 fn no_file_is_longer_than_a_chapter() {
     let mut faults = Vec::new();
-    for file in sources() {
-        let lines = file.text.lines().count();
+    for path in ["src", "tests", "benches"]
+        .map(Path::new)
+        .into_iter()
+        .flat_map(rust_files)
+    {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
         if lines > LINES_MAX {
-            faults.push(format!("{}: {lines} lines", file.path.display()));
+            faults.push(format!("{}: {lines} lines", path.display()));
         }
     }
     assert!(
@@ -205,24 +231,21 @@ fn every_module_opens_by_saying_what_it_owns() {
     }
 }
 
-struct Source {
-    path: PathBuf,
-    room: String,
-    text: String,
-    imports: BTreeSet<String>,
+fn floor_of(room: &str) -> usize {
+    FLOORS
+        .iter()
+        .position(|rooms| rooms.contains(&room))
+        .unwrap_or_else(|| panic!("room {room} stands on no floor; add it to tests/tidy.rs"))
+}
+
+fn is_room(name: &str) -> bool {
+    FLOORS.iter().any(|rooms| rooms.contains(&name))
 }
 
 impl Source {
     fn floor(&self) -> usize {
         floor_of(&self.room)
     }
-}
-
-fn floor_of(room: &str) -> usize {
-    FLOORS
-        .iter()
-        .position(|rooms| rooms.contains(&room))
-        .unwrap_or_else(|| panic!("room {room} stands on no floor; add it to tests/tidy.rs"))
 }
 
 fn graph() -> BTreeMap<String, BTreeSet<String>> {
@@ -238,92 +261,14 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
     graph
 }
 
-/// Every source file below `src/` that belongs to a room.
-fn sources() -> Vec<Source> {
-    let files = rust_files(Path::new("src"));
-    assert!(
-        !files.is_empty(),
-        "no sources found: run from the package folder"
-    );
-    files
-        .into_iter()
-        .filter(|path| path != Path::new("src/lib.rs"))
-        .map(read)
-        .collect()
-}
-
-fn read(path: PathBuf) -> Source {
-    let text = fs::read_to_string(&path).unwrap();
-    let below = path.strip_prefix("src").unwrap();
-    let room = below
-        .components()
-        .next()
-        .unwrap()
-        .as_os_str()
-        .to_string_lossy();
-    let room = room.trim_end_matches(".rs").to_owned();
-    let imports = imports(&text);
-    Source {
-        path,
-        room,
-        text,
-        imports,
-    }
-}
-
-/// The rooms that a text names by `crate::room` or, in the binary, `postrider::room`; nested braces included.
-fn imports(text: &str) -> BTreeSet<String> {
-    let code: String = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| [line.trim(), " "])
-        .collect();
-    let mut rooms = BTreeSet::new();
-    for root in ["crate::", "postrider::"] {
-        for (at, _) in code.match_indices(root) {
-            rooms.extend(first_names(&code[at + root.len()..]));
-        }
-    }
-    rooms.retain(|room| FLOORS.iter().any(|rooms| rooms.contains(&room.as_str())));
-    rooms
-}
-
-/// `a::B` names a; `{a::B, c::{D, E}}` names a and c.
-fn first_names(rest: &str) -> Vec<String> {
-    let Some(body) = rest.strip_prefix('{') else {
-        return vec![word(rest)];
-    };
-    let mut depth = 0;
-    let mut names = vec![word(body)];
-    for (at, c) in body.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => names.push(word(body[at + 1..].trim_start())),
-            _ => {}
-        }
-    }
-    names
-}
-
-fn word(text: &str) -> String {
-    text.trim_start()
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect()
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
+/// The folders of the library, the benches and the test programs.
+fn crates() -> Vec<PathBuf> {
+    let folders = ["src", "benches", "tests"].map(PathBuf::from);
+    let [library, benches, tests] = folders;
+    let below = [benches, tests].into_iter().flat_map(|folder| {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().path())
+    });
+    let folders = below.filter(|path| path.is_dir() && !rust_files(path).is_empty());
+    [library].into_iter().chain(folders).collect()
 }

@@ -22,7 +22,10 @@ use postrider::{
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use tempfile::TempDir;
 
-use crate::{letters::SENDER, statements};
+use crate::{
+    letters::{SENDER, templates},
+    statements,
+};
 
 /// The server settings of `postrider serve`; the cluster's own are for data that nobody will miss.
 const DURABLE: [(&str, &str); 6] = [
@@ -53,11 +56,6 @@ impl Key {
             Self::Ed25519 => "ed25519",
         }
     }
-}
-
-/// Templates of the benches' own, so that the measured work stays the same when the examples change.
-pub(crate) fn templates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/delivery/templates")
 }
 
 /// The surroundings.

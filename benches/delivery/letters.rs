@@ -3,6 +3,8 @@
 //! Owns who gets what. Promises: the n-th letter is the same in every run but for its campaign; every recipient is
 //! another one. Leaves their form on the wire to `compose`.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
 use postrider::{
     mail::{Address, Content, Letter, LetterId, Mailbox, Recipient, Shard, Timestamp},
@@ -22,6 +24,11 @@ pub(crate) const TEMPLATE: &str = "order";
 
 const STREAM: &str = "trigger";
 
+/// Templates of the benches' own, so that the measured work stays the same when the examples change.
+pub(crate) fn templates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/delivery/templates")
+}
+
 /// A recipient domain.
 pub(crate) fn domain(number: usize) -> String {
     format!("r{:03}.example.org", number % DOMAINS)
@@ -35,8 +42,8 @@ pub(crate) struct Letters {
 impl Letters {
     /// Reads the example variables of the template.
     pub(crate) fn new() -> Result<Self> {
-        let folder = crate::lab::templates();
-        let text = templates::sample(&folder, TEMPLATE).context("the template has no example")?;
+        let text =
+            templates::sample(&templates(), TEMPLATE).context("the template has no example")?;
         Ok(Self {
             variables: serde_json::from_str(&text)?,
         })

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{account::Account, error::ClusterError, folder::Home};
+use super::{account::Account, error::ClusterError, place::Place};
 
 /// The oldest major version we support.
 const OLDEST: u32 = 15;
@@ -41,14 +41,14 @@ pub(super) struct Binaries {
 
 impl Binaries {
     /// The version that made the data, or the newest one for a cluster yet to be made.
-    pub(super) fn find(chosen: Option<&Path>, home: &Home) -> Result<Self, ClusterError> {
+    pub(super) fn find(chosen: Option<&Path>, place: &Place) -> Result<Self, ClusterError> {
         let folders = chosen.map_or_else(candidates, |folder| vec![folder.to_owned()]);
         let found: Vec<_> = folders
             .iter()
-            .filter_map(|folder| Self::probe(folder, &home.account))
+            .filter_map(|folder| Self::probe(folder, &place.account))
             .collect();
-        match home.made_by() {
-            Some(version) => matching(&found, &version, home),
+        match place.made_by() {
+            Some(version) => matching(&found, &version, place),
             None => newest(&found),
         }
     }
@@ -81,14 +81,14 @@ fn newest(found: &[Binaries]) -> Result<Binaries, ClusterError> {
     }
 }
 
-fn matching(found: &[Binaries], version: &str, home: &Home) -> Result<Binaries, ClusterError> {
+fn matching(found: &[Binaries], version: &str, place: &Place) -> Result<Binaries, ClusterError> {
     let newest = newest(found)?;
     found
         .iter()
         .find(|binaries| binaries.major >= OLDEST && binaries.major.to_string() == version)
         .cloned()
         .ok_or_else(|| ClusterError::OtherVersion {
-            folder: home.folder.clone(),
+            folder: place.folder.clone(),
             made_by: version.to_owned(),
             installed: newest.major.to_string(),
         })

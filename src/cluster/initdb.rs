@@ -21,14 +21,14 @@ const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
 /// Makes the data unless there is some.
 pub(super) fn ensure(home: &Home, binaries: &Binaries, keep: Keep) -> Result<(), ClusterError> {
-    if home.made_by().is_some() {
+    if home.place.made_by().is_some() {
         return Ok(());
     }
-    let fresh = home.folder.join("data.new");
+    let fresh = home.place.folder.join("data.new");
     make(&fresh, home, binaries, keep)?;
-    fs::rename(&fresh, home.data())
-        .and_then(|()| fs::File::open(&home.folder)?.sync_all())
-        .doing(|| format!("moving the new cluster to {}", home.data().display()))
+    fs::rename(&fresh, home.place.data())
+        .and_then(|()| fs::File::open(&home.place.folder)?.sync_all())
+        .doing(|| format!("moving the new cluster to {}", home.place.data().display()))
 }
 
 fn make(fresh: &Path, home: &Home, binaries: &Binaries, keep: Keep) -> Result<(), ClusterError> {
@@ -59,7 +59,7 @@ fn run(
     keep: Keep,
     locale: &str,
 ) -> Result<Output, ClusterError> {
-    let mut command = home.account.command(binaries.program("initdb"));
+    let mut command = home.place.account.command(binaries.program("initdb"));
     command
         .arg(format!("--pgdata={}", fresh.display()))
         .arg(format!("--username={SUPERUSER}"))

@@ -15,7 +15,7 @@ use nix::fcntl::OFlag;
 
 use super::{
     error::{ClusterError, Doing},
-    folder::Home,
+    place::Place,
     process,
 };
 
@@ -25,8 +25,8 @@ const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Takes the folder for this program.
-pub(super) fn take(home: &Home) -> Result<File, ClusterError> {
-    let path = home.lock_path();
+pub(super) fn take(place: &Place) -> Result<File, ClusterError> {
+    let path = place.lock_path();
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -37,20 +37,20 @@ pub(super) fn take(home: &Home) -> Result<File, ClusterError> {
         .custom_flags(OFlag::O_NOFOLLOW.bits())
         .open(&path)
         .doing(|| format!("opening {}", path.display()))?;
-    wait_for(&mut file, home)?;
-    home.account.give(&path)?;
+    wait_for(&mut file, place)?;
+    place.account.give(&path)?;
     sign(&mut file).doing(|| format!("writing {}", path.display()))?;
     Ok(file)
 }
 
-fn wait_for(file: &mut File, home: &Home) -> Result<(), ClusterError> {
+fn wait_for(file: &mut File, place: &Place) -> Result<(), ClusterError> {
     let tries = PATIENCE.as_millis() / POLL.as_millis();
     let mut asked = false;
     for _ in 0..tries {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => {
-                return Err(error).doing(|| format!("locking {}", home.lock_path().display()));
+                return Err(error).doing(|| format!("locking {}", place.lock_path().display()));
             }
             Err(TryLockError::WouldBlock) => {}
         }
@@ -59,17 +59,17 @@ fn wait_for(file: &mut File, home: &Home) -> Result<(), ClusterError> {
         }
         // The program is gone and its server is not: normally it is stopping already, and asking twice does no harm.
         if !asked {
-            home.ask_server_to_stop();
+            place.ask_server_to_stop();
             asked = true;
         }
         thread::sleep(POLL);
     }
-    Err(in_use(file, home))
+    Err(in_use(file, place))
 }
 
-fn in_use(file: &mut File, home: &Home) -> ClusterError {
+fn in_use(file: &mut File, place: &Place) -> ClusterError {
     ClusterError::InUse {
-        folder: home.folder.clone(),
+        folder: place.folder.clone(),
         process: owner(file).map_or_else(|| "of unknown number".to_owned(), |pid| pid.to_string()),
     }
 }

@@ -11,6 +11,7 @@ mod error;
 mod folder;
 mod initdb;
 mod lock;
+mod place;
 mod process;
 mod settings;
 mod socket;
@@ -108,11 +109,11 @@ impl Cluster {
 
     fn start_blocking(options: &ClusterOptions) -> Result<Self, ClusterError> {
         let home = Home::open(&options.folder, options.account.as_deref())?;
-        let binaries = Binaries::find(options.binaries.as_deref(), &home)?;
+        let binaries = Binaries::find(options.binaries.as_deref(), &home.place)?;
         initdb::ensure(&home, &binaries, options.keep)?;
-        home.forget_dead_server()?;
-        home.rotate_log();
-        let socket = SocketFolder::choose(&home)?;
+        home.place.forget_dead_server()?;
+        home.place.rotate_log();
+        let socket = SocketFolder::choose(&home.place)?;
         let settings = settings::arguments(options.keep, socket.path(), &options.settings);
         let supervisor = Supervisor::start(&home, &binaries, options.keep, &socket, &settings)?;
         let mut cluster = Self {
@@ -138,7 +139,7 @@ impl Cluster {
 
     /// Where the data is.
     pub fn folder(&self) -> &Path {
-        &self.home.folder
+        &self.home.place.folder
     }
 
     /// Stops the server: open transactions roll back, committed ones are on disk. Waits until it is gone.
@@ -151,11 +152,11 @@ impl Cluster {
     fn stop_blocking(&mut self) -> Result<(), ClusterError> {
         self.stopped = true;
         self.supervisor.stop()?;
-        self.home.stop_orphan()?;
+        self.home.place.stop_orphan()?;
         self.socket.remove();
         if self.keep == Keep::ThrowAway {
             // The supervisor has removed what its account may remove; a parent folder of root needs us.
-            let _ = std::fs::remove_dir_all(&self.home.folder);
+            let _ = std::fs::remove_dir_all(&self.home.place.folder);
         }
         Ok(())
     }

@@ -10,8 +10,9 @@ use std::{
 
 use super::{
     error::{ClusterError, Doing},
-    folder::{self, Home},
+    folder,
     initdb::SUPERUSER,
+    place::Place,
 };
 
 /// 103 bytes less `/.s.PGSQL.5432`.
@@ -27,18 +28,18 @@ pub(super) struct SocketFolder {
 
 impl SocketFolder {
     /// `run/` beside the data where its path is short and plain, else a temporary folder.
-    pub(super) fn choose(home: &Home) -> Result<Self, ClusterError> {
-        let beside = home.folder.join("run");
+    pub(super) fn choose(place: &Place) -> Result<Self, ClusterError> {
+        let beside = place.folder.join("run");
         if !is_plain(&beside) {
             // A temporary folder of macOS has about 50 bytes, its random name 16.
-            let path = folder::temporary(&[std::env::temp_dir(), "/tmp".into()], &home.account)?;
+            let path = folder::temporary(&[std::env::temp_dir(), "/tmp".into()], &place.account)?;
             return Ok(Self {
                 path,
                 temporary: true,
             });
         }
         folder::create(&beside, 0o700)?;
-        home.account.give(&beside)?;
+        place.account.give(&beside)?;
         // The folder's mode is what guards the data: put it right even if somebody changed it.
         fs::set_permissions(&beside, fs::Permissions::from_mode(0o700))
             .doing(|| format!("closing {} to others", beside.display()))?;

@@ -46,19 +46,20 @@ impl Supervisor {
         let nowhere = Path::new("");
         let (signal, remove) = match keep {
             Keep::Durable => ("INT", nowhere),
-            Keep::ThrowAway => ("QUIT", home.folder.as_path()),
+            Keep::ThrowAway => ("QUIT", home.place.folder.as_path()),
         };
         let mut child = home
+            .place
             .account
             .command("sh")
             .args(["-c", SCRIPT, "postrider-postgres"])
-            .arg(home.log())
+            .arg(home.place.log())
             .arg(signal)
             .arg(remove)
             .arg(socket.temporary_path().unwrap_or(nowhere))
             .arg(binaries.program("postgres"))
             .arg("-D")
-            .arg(home.data())
+            .arg(home.place.data())
             .args(settings)
             .stdin(Stdio::piped())
             .stdout(home.lock()?)
@@ -72,13 +73,17 @@ impl Supervisor {
     /// Waits until the server takes connections.
     pub(super) fn wait_until_ready(&mut self, home: &Home) -> Result<(), ClusterError> {
         for _ in 0..polls(START_LIMIT) {
-            if home.server().is_some_and(|(_, status)| status == "ready") {
+            if home
+                .place
+                .server()
+                .is_some_and(|(_, status)| status == "ready")
+            {
                 return Ok(());
             }
             if self.is_gone()? {
                 return Err(ClusterError::Died {
-                    log: home.log(),
-                    tail: home.log_tail(),
+                    log: home.place.log(),
+                    tail: home.place.log_tail(),
                 });
             }
             thread::sleep(POLL);
@@ -115,6 +120,6 @@ fn too_slow(what: &'static str, limit: Duration, home: &Home) -> ClusterError {
     ClusterError::TooSlow {
         what,
         seconds: limit.as_secs(),
-        log: home.log(),
+        log: home.place.log(),
     }
 }

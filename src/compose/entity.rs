@@ -10,7 +10,7 @@ use mail_builder::{
 };
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::raw::{Field, LINE_MAX, fields, is_wire_safe, split_head};
+use super::head::{Field, LINE_MAX, fields, is_wire_safe, split_head};
 use crate::mail::Unsendable;
 
 /// Parts within parts: real letters have four or five levels.

@@ -10,6 +10,7 @@ mod body;
 mod entity;
 mod facts;
 mod field;
+mod head;
 mod headers;
 mod identity;
 mod raw;

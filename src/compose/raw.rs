@@ -2,15 +2,16 @@
 //!
 //! Owns which of its fields stay. Promises: what `headers` writes appears once, from us; trace, signature and routing
 //! fields of a former life are gone; line ends are CRLF. A field that cannot be kept safely stops the letter with the
-//! line that is wrong. Leaves the body to `entity`.
+//! line that is wrong. Leaves cutting into fields to `head` and the body to `entity`.
 
 use mail_parser::MessageParser;
 
-use super::{entity::Entity, field};
+use super::{
+    entity::Entity,
+    field,
+    head::{Field, fields, is_wire_safe, split_head},
+};
 use crate::mail::Unsendable;
-
-/// RFC 5322 §2.1.1, without the CRLF.
-pub(super) const LINE_MAX: usize = 998;
 
 /// Ours alone, or left over from an earlier journey.
 const DROPPED: [&str; 33] = [
@@ -69,13 +70,6 @@ pub(super) struct Raw {
     entity: Vec<u8>,
 }
 
-/// One field as it stands: name, and everything from the name to the final CRLF.
-#[derive(Clone, Copy)]
-pub(super) struct Field<'a> {
-    pub(super) name: &'a str,
-    pub(super) whole: &'a [u8],
-}
-
 impl Raw {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Unsendable> {
         let message = crlf(bytes);
@@ -114,55 +108,6 @@ fn crlf(bytes: &[u8]) -> Vec<u8> {
         out.extend_from_slice(b"\r\n");
     }
     out
-}
-
-/// Splits at the first empty line; without one everything is head.
-pub(super) fn split_head(message: &[u8]) -> (&[u8], &[u8]) {
-    if let Some(body) = message.strip_prefix(b"\r\n") {
-        return (b"", body);
-    }
-    match message.windows(4).position(|four| four == b"\r\n\r\n") {
-        Some(at) => (&message[..at + 2], &message[at + 4..]),
-        None => (message, b""),
-    }
-}
-
-/// Fields with their continuation lines, or which line is none.
-pub(super) fn fields(head: &[u8]) -> Result<Vec<Field<'_>>, String> {
-    let mut fields = Vec::new();
-    let (mut start, mut line_number) = (0, 1);
-    while start < head.len() {
-        let end = field_end(head, start);
-        let whole = &head[start..end];
-        let name = field_name(whole).ok_or_else(|| {
-            format!(
-                "line {line_number} is neither a header field nor the empty line before the body"
-            )
-        })?;
-        fields.push(Field { name, whole });
-        line_number += whole.split(|b| *b == b'\n').count() - 1;
-        start = end;
-    }
-    Ok(fields)
-}
-
-fn field_end(head: &[u8], start: usize) -> usize {
-    let mut end = start;
-    while let Some(at) = head[end..].iter().position(|b| *b == b'\n') {
-        end += at + 1;
-        if !matches!(head.get(end), Some(b' ' | b'\t')) {
-            return end;
-        }
-    }
-    head.len()
-}
-
-/// RFC 5322 §3.6.8: visible ASCII without a colon.
-fn field_name(whole: &[u8]) -> Option<&str> {
-    let colon = whole.iter().position(|b| *b == b':')?;
-    let name = std::str::from_utf8(&whole[..colon]).ok()?;
-    let visible = name.bytes().all(|b| b.is_ascii_graphic());
-    (visible && !name.is_empty() && name.len() <= 76).then_some(name)
 }
 
 fn is_content(field: &Field<'_>) -> bool {
@@ -232,15 +177,4 @@ fn keep(out: &mut Vec<u8>, field: &Field<'_>) -> Result<(), Unsendable> {
     })?;
     field::text(out, field.name, &value.replace("\r\n", ""));
     Ok(())
-}
-
-/// ASCII without control characters, no line too long, no folded line without a visible character.
-pub(super) fn is_wire_safe(whole: &[u8]) -> bool {
-    let lines = whole.strip_suffix(b"\r\n").unwrap_or(whole);
-    lines.split(|b| *b == b'\n').all(|line| {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        line.len() <= LINE_MAX
-            && line.iter().any(u8::is_ascii_graphic)
-            && line.iter().all(|b| matches!(b, b'\t' | b' '..=b'~'))
-    })
 }

@@ -192,6 +192,13 @@ impl<'a, W: World> Connection<'a, W> {
     }
 }
 
+/// Also when its worker dies: a session that nobody holds must not count as one that lets letters in.
+impl<W: World> Drop for Connection<'_, W> {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
 fn no_source(remote: IpAddr) -> Trouble {
     let what = format!("no source of ours can reach {remote}");
     Trouble::new(Stage::Connect, TroubleKind::Io, what)

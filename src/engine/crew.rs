@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{
-    Limits, Trust,
+    Limits, Live, Trust,
     court::Court,
     ledger::{Ledger, Standing},
 };
@@ -27,7 +27,7 @@ use crate::{
 /// How often the store is asked again to take letters back.
 const GIVE_BACK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the operator has set; read by every worker, changed by none.
+/// What the operator has set; read by every worker, changed by none but for what is [`Live`].
 pub struct Desk {
     /// How much at once, how long.
     pub limits: Limits,
@@ -38,9 +38,9 @@ pub struct Desk {
     /// Our own domains and tokens.
     pub identity: Identity,
     /// The templates.
-    pub templates: TemplateSet,
+    pub templates: Live<TemplateSet>,
     /// The signing keys.
-    pub keyring: Keyring,
+    pub keyring: Live<Keyring>,
     /// Where we send from.
     pub sources: Vec<Source>,
     /// Ways that the operator has fixed.

@@ -2,15 +2,17 @@
 //!
 //! Owns the routes known right now, the sites with their connections, and every task behind them. Promises: DNS is
 //! asked once for all letters of a domain; a domain whose answer is slow keeps no other waiting; every letter taken
-//! ends in a verdict or goes back to the store; no task outlives [`Dispatch::drain`].
+//! ends in a verdict or goes back to the store, also when a task behind it panics; no task outlives [`Dispatch::drain`].
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 use tracing::error;
 
 use super::{
     crew::{Crew, turn_away},
+    grip::Grip,
     site::Site,
     way::Way,
     worker,
@@ -53,8 +55,18 @@ enum Done {
     Nothing,
     HungUp {
         site: Arc<Site>,
-        put_back: bool,
+        ending: Ending,
     },
+}
+
+/// How a worker came to its end.
+enum Ending {
+    /// No letter came in time.
+    Idle,
+    /// It was not let in while others were.
+    PutBack,
+    /// It panicked outside a letter's turn.
+    Died,
 }
 
 impl<W: World> Dispatch<W> {
@@ -118,14 +130,17 @@ impl<W: World> Dispatch<W> {
             .insert(domain.clone(), Route::Asked(vec![letter]));
         let crew = Arc::clone(&self.crew);
         self.tasks.spawn(async move {
-            let question = crew.world.dns().mx(&domain);
-            let Some(answer) = crew.stop.run_until_cancelled(question).await else {
-                return Done::Nothing;
-            };
-            let plan = route::plan(&domain, &answer, crew.world.dice().roll());
-            Done::Routed {
-                domain,
-                way: plan.map(Way::Mx),
+            let question = AssertUnwindSafe(find_way(&crew, &domain)).catch_unwind();
+            match crew.stop.run_until_cancelled(question).await {
+                Some(Ok(way)) => Done::Routed { domain, way },
+                Some(Err(_)) => {
+                    error!("A question to DNS panicked; its letters come back later");
+                    let way = Err(Unroutable::DnsTrouble(
+                        "an internal fault of ours".to_owned(),
+                    ));
+                    Done::Routed { domain, way }
+                }
+                None => Done::Nothing,
             }
         });
     }
@@ -183,13 +198,20 @@ impl<W: World> Dispatch<W> {
         let too_many = letters.split_off(fit);
         site.put(letters);
         if !too_many.is_empty() {
-            let crew = Arc::clone(&self.crew);
-            self.tasks.spawn(async move {
-                crew.give_back(&too_many).await;
-                Done::Nothing
-            });
+            self.return_to_store(too_many);
         }
         self.connect(site);
+    }
+
+    fn return_to_store(&mut self, letters: Vec<LeasedLetter>) {
+        let crew = Arc::clone(&self.crew);
+        self.tasks.spawn(async move {
+            let grips = letters.iter().map(|letter| Grip::new(&crew.ledger, letter));
+            let grips: Vec<Grip<'_>> = grips.collect();
+            crew.give_back(&letters).await;
+            grips.into_iter().for_each(Grip::pass);
+            Done::Nothing
+        });
     }
 
     /// Opens as many connections as the waiting letters are worth.
@@ -197,8 +219,13 @@ impl<W: World> Dispatch<W> {
         while site.may_connect(self.crew.desk.limits.connections_per_site) {
             let (crew, site) = (Arc::clone(&self.crew), Arc::clone(site));
             self.tasks.spawn(async move {
-                let put_back = worker::serve(&crew, &site).await;
-                Done::HungUp { site, put_back }
+                let work = AssertUnwindSafe(worker::serve(&crew, &site)).catch_unwind();
+                let ending = match work.await {
+                    Ok(false) => Ending::Idle,
+                    Ok(true) => Ending::PutBack,
+                    Err(_) => Ending::Died,
+                };
+                Done::HungUp { site, ending }
             });
         }
     }
@@ -222,18 +249,23 @@ impl<W: World> Dispatch<W> {
         match done {
             Ok(Done::Routed { domain, way }) => self.routed(domain, way),
             Ok(Done::Nothing) => {}
-            Ok(Done::HungUp { site, put_back }) => self.hung_up(&site, put_back),
-            // A connection catches the panics of its letters; what falls through here is a fault of the engine, and
-            // the letters concerned return when their leases end.
+            Ok(Done::HungUp { site, ending }) => self.hung_up(&site, &ending),
+            // Every task catches its own panics, and its letters are in a grip.
             Err(fault) => error!(error = %fault, "A delivery task died"),
         }
     }
 
-    fn hung_up(&mut self, site: &Arc<Site>, put_back: bool) {
+    fn hung_up(&mut self, site: &Arc<Site>, ending: &Ending) {
         site.disconnected();
-        // A host that lets in no more connections than it has is not asked again for the same letters.
-        if !put_back {
-            self.connect(site);
+        match ending {
+            Ending::Idle => self.connect(site),
+            // A host that lets in no more connections than it has is not asked again for the same letters.
+            Ending::PutBack => {}
+            // Its line goes back, so that a fault that comes again at once cannot spin here.
+            Ending::Died => {
+                error!(site = %site.name, "A worker died between letters; its site's line goes back");
+                self.return_to_store(site.take_all());
+            }
         }
     }
 
@@ -258,4 +290,11 @@ impl<W: World> Dispatch<W> {
         }
         unsent
     }
+}
+
+/// Asks DNS for the way to a domain.
+async fn find_way<W: World>(crew: &Crew<W>, domain: &Domain) -> Result<Way, Unroutable> {
+    let answer = crew.world.dns().mx(domain).await;
+    let plan = route::plan(domain, &answer, crew.world.dice().roll());
+    plan.map(Way::Mx)
 }

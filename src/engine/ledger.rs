@@ -50,6 +50,8 @@ struct Pages {
     sites: Sites,
     marks: Marks,
     octets: usize,
+    /// Letters that surely did not leave and that nobody holds any more.
+    abandoned: Vec<(LeaseId, Shard, LetterId)>,
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
     /// Leases whose answer was lost, and until when they are given back again and again.
@@ -142,7 +144,8 @@ impl Ledger {
     pub(super) fn leases(&self) -> HashSet<LeaseId> {
         let pages = self.pages();
         let held = pages.held.values().map(|held| held.lease);
-        let unknown = pages.asked.iter().chain(pages.lost.keys());
+        let abandoned = pages.abandoned.iter().map(|(lease, ..)| lease);
+        let unknown = pages.asked.iter().chain(pages.lost.keys()).chain(abandoned);
         held.chain(unknown.copied()).collect()
     }
 
@@ -177,6 +180,27 @@ impl Ledger {
         }
         drop(pages);
         self.freed.notify_one();
+    }
+
+    /// Strikes out a claim whose task died. A letter that surely stayed here is to be given back; of any other nobody can
+    /// tell, and its claim is left to end.
+    pub(super) fn abandon(&self, (lease, id): (LeaseId, LetterId)) {
+        let mut pages = self.pages();
+        if let Some(held) = pages.strike(id, Some(lease)).filter(|held| !held.is_gone) {
+            pages.abandoned.push((lease, held.shard, id));
+        }
+        drop(pages);
+        self.freed.notify_one();
+    }
+
+    /// Abandoned letters, to be given back by the caller.
+    pub(super) fn take_abandoned(&self) -> Vec<(LeaseId, Shard, LetterId)> {
+        std::mem::take(&mut self.pages().abandoned)
+    }
+
+    /// Those that could not be given back.
+    pub(super) fn still_abandoned(&self, letters: Vec<(LeaseId, Shard, LetterId)>) {
+        self.pages().abandoned.extend(letters);
     }
 
     /// How this letter stands at hand-off; `mark` is that of its recipient.
@@ -333,13 +357,13 @@ impl Ledger {
 
 impl Pages {
     /// Strikes a letter out, if its claim is that one; `None` strikes any.
-    fn strike(&mut self, id: LetterId, lease: Option<LeaseId>) {
+    fn strike(&mut self, id: LetterId, lease: Option<LeaseId>) -> Option<Held> {
         let is_that = |held: &Held| lease.is_none_or(|lease| lease == held.lease);
         let Entry::Occupied(entry) = self.held.entry(id) else {
-            return;
+            return None;
         };
         if !is_that(entry.get()) {
-            return;
+            return None;
         }
         let held = entry.remove();
         self.octets = self.octets.saturating_sub(held.octets);
@@ -352,6 +376,7 @@ impl Pages {
                 self.lanes.remove(&held.lane);
             }
         }
+        Some(held)
     }
 }
 

@@ -10,12 +10,14 @@ mod court;
 mod crew;
 mod deliver;
 mod dispatch;
+mod grip;
 mod heir;
 mod janitor;
 mod keeper;
 mod ledger;
 mod limits;
 mod listener;
+mod live;
 mod marks;
 mod runner;
 mod settler;
@@ -28,7 +30,6 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-
 use tracing::error;
 
 use self::{
@@ -40,6 +41,7 @@ use self::{
 pub use self::{
     crew::{Desk, Stream},
     limits::Limits,
+    live::Live,
     way::Trust,
 };
 use crate::port::{Journal, Store, World};
@@ -81,15 +83,28 @@ impl<W: World> Engine<W> {
             .keepers
             .spawn(async move { heir.serve(stopping).await });
         let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
+        let halt = stop.child_token();
         let crew = Arc::new(Crew {
             world,
             desk,
             court: self.court(),
             ledger: Arc::clone(&ledger),
             verdicts,
-            stop: stop.clone(),
+            stop: halt.clone(),
         });
-        runner::run(&crew, &stop).await;
+        {
+            let mut work = std::pin::pin!(runner::run(&crew, &halt));
+            // Without a settler every letter delivered would be sent again: then nothing more is begun.
+            tokio::select! {
+                biased;
+                () = &mut work => {}
+                _ = helpers.settler.join_next() => {
+                    error!("The settler died; this engine stops, and its journal tells whoever comes next");
+                    halt.cancel();
+                    work.await;
+                }
+            }
+        }
         // The last sender goes with the crew; the settler then writes what is left and ends, and claims are kept till then.
         drop(crew);
         helpers.settler.join_next().await;

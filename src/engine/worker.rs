@@ -1,8 +1,9 @@
 //! One worker's life: it takes its site's letters one after another until none comes or it is not let in.
 //!
 //! Owns what a failure means for the letters that wait. Promises: every letter taken is judged, put back or given back; a
-//! panic inside one letter defers that letter and hurts no other; after `stop` no further letter is taken. What happens
-//! to a single letter is `deliver`'s sentence, the opening is `connection`'s.
+//! panic inside one letter defers that letter and hurts no other; a panic anywhere else lets go of the letters in hand, so
+//! that they come back; after `stop` no further letter is taken. What happens to a single letter is `deliver`'s sentence,
+//! the opening is `connection`'s.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use super::{
     connection::{Connection, Unsaid},
     crew::Crew,
     deliver::deliver,
+    grip::Grip,
     site::Site,
 };
 use crate::{
@@ -30,23 +32,29 @@ enum Turn {
     Dead(Evidence),
 }
 
+/// A letter in hand.
+type Gripped<'a> = (Grip<'a>, LeasedLetter);
+
 /// Serves a site's letters until none comes in time; `true` when it was not let in while others were.
 pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
     let mut connection = Connection::new(crew, site);
     while let Some(letter) = next(&mut connection).await {
+        let grip = Grip::new(&crew.ledger, &letter);
         let turn = AssertUnwindSafe(turn(&mut connection, &letter));
         match turn.catch_unwind().await {
             Ok(Turn::Over) => {}
             Ok(Turn::PutBack) => {
+                grip.pass();
                 site.put_back(letter);
                 return true;
             }
             Ok(Turn::Dead(evidence)) => {
-                give_up(crew, site, letter, &evidence);
+                give_up(crew, site, (grip, letter), &evidence);
                 break;
             }
             Err(_) => survive(&mut connection, &letter),
         }
+        grip.pass();
     }
     connection.hang_up().await;
     false
@@ -81,16 +89,22 @@ async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLette
 }
 
 /// Nobody answers: every letter that waits here shares the fate of the first, and the site is left alone a while.
-fn give_up<W: World>(crew: &Crew<W>, site: &Site, first: LeasedLetter, evidence: &Evidence) {
+fn give_up<W: World>(crew: &Crew<W>, site: &Site, first: Gripped<'_>, evidence: &Evidence) {
+    let waiting = site.take_all().into_iter();
+    let waiting = waiting.map(|letter| (Grip::new(&crew.ledger, &letter), letter));
+    // Every letter is in a grip before the first is judged.
+    let letters: Vec<Gripped<'_>> = std::iter::once(first).chain(waiting).collect();
     let now = crew.world.clock().now();
     let until = now.plus(crew.desk.limits.dead_site_pause);
-    for letter in std::iter::once(first).chain(site.take_all()) {
+    for (grip, letter) in letters {
         crew.ledger.pause(letter.lane, until);
         crew.judge(&letter, evidence, Some(site.unspoken()));
+        grip.pass();
     }
 }
 
-/// A panic is our own fault, so the letter comes back later, or is in doubt if it may have arrived; the session is in an unknown state and is dropped.
+/// A panic is our own fault, so the letter comes back later, or is in doubt if it may have arrived; the session is in an
+/// unknown state and is dropped.
 fn survive<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) {
     error!(letter.id = %letter.id(), "A letter made its worker panic; it comes back later");
     connection.abandon();

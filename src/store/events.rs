@@ -91,6 +91,25 @@ struct EventColumns {
     due: Option<OffsetDateTime>,
 }
 
+/// The event in a row of any statement that reads these columns; each statement has a row type of its own.
+macro_rules! event_of {
+    ($row:ident) => {
+        EventColumns {
+            at: $row.at,
+            kind: $row.kind,
+            attempt: $row.attempt,
+            stage: $row.stage,
+            code: $row.code,
+            enhanced: $row.enhanced,
+            text: $row.text,
+            class: $row.class,
+            rule: $row.rule,
+            due: $row.due,
+        }
+        .into_event()
+    };
+}
+
 impl PgStore {
     /// Events after a cursor, oldest first, at most `max`.
     ///
@@ -113,22 +132,11 @@ impl PgStore {
         Ok(rows
             .into_iter()
             .filter_map(|row| {
-                let event = EventColumns {
-                    at: row.at,
-                    kind: row.kind,
-                    attempt: row.attempt,
-                    stage: row.stage,
-                    code: row.code,
-                    enhanced: row.enhanced,
-                    text: row.text,
-                    class: row.class,
-                    rule: row.rule,
-                    due: row.due,
-                };
+                let event = event_of!(row)?;
                 Some(FeedEvent {
                     cursor: Cursor::parse(&row.cursor)?,
                     letter: LetterId(row.letter_id),
-                    event: event.into_event()?,
+                    event,
                 })
             })
             .collect())
@@ -148,20 +156,9 @@ impl PgStore {
         Ok(rows
             .into_iter()
             .filter_map(|row| {
-                let event = EventColumns {
-                    at: row.at,
-                    kind: row.kind,
-                    attempt: row.attempt,
-                    stage: row.stage,
-                    code: row.code,
-                    enhanced: row.enhanced,
-                    text: row.text,
-                    class: row.class,
-                    rule: row.rule,
-                    due: row.due,
-                };
+                let event = event_of!(row)?;
                 Some(HistoryLine {
-                    event: event.into_event()?,
+                    event,
                     site: row.site,
                     provider: row.provider,
                     host: row.host,

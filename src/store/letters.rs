@@ -122,10 +122,10 @@ struct ViewRow {
     valid_until: Option<OffsetDateTime>,
 }
 
-impl PgStore {
-    /// One letter, by the primary key.
-    pub async fn letter(&self, id: LetterId) -> Result<Option<LetterView>, StoreError> {
-        let row = sqlx::query_as!(
+/// The statement that reads letters as people look at them; the end says which ones.
+macro_rules! views {
+    ($end:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
             ViewRow,
             r#"select l.id, l.shard, l.priority, l.state, l.finished_at, q.attempts as "attempts?", q.lease_id as "lease_id?",
                 q.due_at as "due_at?", l.stream, l.campaign, l.to_address, l.to_name, l.locale, l.time_zone, l.from_address,
@@ -134,34 +134,33 @@ impl PgStore {
             from postrider.letter l
             left join postrider.queue q on q.letter_id = l.id and q.shard = l.shard
             left join postrider.body b on b.hash = l.body
-            where l.id = $1"#,
-            id.0,
+            "# + $end,
+            $($argument),+
         )
-        .fetch_optional(&self.calm)
-        .await
-        .map_err(trouble(format!("reading letter {id}")))?;
+    };
+}
+
+impl PgStore {
+    /// One letter, by the primary key.
+    pub async fn letter(&self, id: LetterId) -> Result<Option<LetterView>, StoreError> {
+        let row = views!("where l.id = $1", id.0)
+            .fetch_optional(&self.calm)
+            .await
+            .map_err(trouble(format!("reading letter {id}")))?;
         Ok(row.map(LetterView::from))
     }
 
     /// Letters, newest first, by the primary key backwards: ids sort by time. A filter that few letters meet reads on
     /// until it has enough.
     pub async fn letters(&self, filter: &LetterFilter) -> Result<Vec<LetterView>, StoreError> {
-        let rows = sqlx::query_as!(
-            ViewRow,
-            r#"select l.id, l.shard, l.priority, l.state, l.finished_at, q.attempts as "attempts?", q.lease_id as "lease_id?",
-                q.due_at as "due_at?", l.stream, l.campaign, l.to_address, l.to_name, l.locale, l.time_zone, l.from_address,
-                l.from_name, l.reply_to_address, l.reply_to_name, l.template, l.variables::text, b.content::text as "body?",
-                l.tags, l.enqueued_at, l.send_at, l.valid_until
-            from postrider.letter l
-            left join postrider.queue q on q.letter_id = l.id and q.shard = l.shard
-            left join postrider.body b on b.hash = l.body
-            where ($1::text is null or case when l.state <> 'open' then l.state
+        let rows = views!(
+            r"where ($1::text is null or case when l.state <> 'open' then l.state
                     when q.lease_id is null then 'queued' else 'leased' end = $1)
                 and ($2::text is null or l.stream = $2)
                 and ($3::text is null or l.campaign = $3)
                 and ($4::text is null or (l.shard = postrider.shard($4) and postrider.address_key(l.to_address) = $4))
                 and ($5::uuid is null or l.id < $5)
-            order by l.id desc limit $6"#,
+            order by l.id desc limit $6",
             filter.state.map(State::name),
             filter.stream,
             filter.campaign,

@@ -14,7 +14,7 @@ use postrider::{
     journal::FileJournal,
     mail::LetterId,
     net::{Resolver, ResolverOptions, SystemClock, Tcp},
-    port::Clock,
+    port::{self, Clock},
     sim::{Dialect, Plan, SmallInternet, Temper, plan::ProviderPlan},
     store::{Answer, PgStore, QueueStatus},
 };
@@ -158,29 +158,37 @@ impl Lines {
             .await
             .unwrap()
     }
-}
 
-impl Running {
-    pub(crate) fn start(lines: &Lines, store: PgStore, desk: Desk) -> Self {
+    /// The edges of an engine.
+    pub(crate) fn edges(&self, store: PgStore) -> RealWorld<()> {
         let dns = ResolverOptions {
-            servers: vec![lines.dns],
+            servers: vec![self.dns],
             timeout: Duration::from_millis(500),
             attempts: 0,
             patience: Duration::from_secs(1),
             ..ResolverOptions::default()
         };
-        let closing = store.clone();
-        let world = RealWorld {
+        RealWorld {
             store,
-            journal: FileJournal::create(&lines.machine).unwrap(),
+            journal: FileJournal::create(&self.machine).unwrap(),
             dns: Resolver::new(&dns).unwrap(),
             dial: Tcp {
-                reroute: lines.reroute.clone(),
+                reroute: self.reroute.clone(),
                 only_reroute: true,
                 ..Tcp::default()
             },
             watch: Arc::new(()),
-        };
+        }
+    }
+}
+
+impl Running {
+    pub(crate) fn start(lines: &Lines, store: PgStore, desk: Desk) -> Self {
+        Self::on(lines.edges(store.clone()), store, desk)
+    }
+
+    /// An engine over any world; that store is closed when it has ended.
+    pub(crate) fn on(world: impl port::World, closing: PgStore, desk: Desk) -> Self {
         let stop = CancellationToken::new();
         let engine = Engine::new(Arc::new(world), Arc::new(desk));
         let mut tasks = JoinSet::new();
@@ -192,13 +200,23 @@ impl Running {
         Self { stop, tasks }
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) {
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                ended.expect("an engine does not panic");
+            }
+        };
+        tokio::time::timeout(PATIENCE, all)
+            .await
+            .expect("an engine ends when it is told to or cannot go on");
+    }
+
     /// Stops it gracefully; returns how long that took.
-    pub(crate) async fn stop(mut self) -> Duration {
+    pub(crate) async fn stop(self) -> Duration {
         let begun = Instant::now();
         self.stop.cancel();
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.expect("an engine does not panic");
-        }
+        self.ended().await;
         begun.elapsed()
     }
 }

@@ -19,3 +19,4 @@ mod rights;
 mod schema;
 mod settle;
 mod support;
+mod unkept;

@@ -88,7 +88,7 @@ async fn the_marketplace_can_do_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_marketplace_may_call_three_functions() {
+async fn the_marketplace_may_call_four_functions() {
     let pool = support::database().await;
     let callable: Vec<String> = sqlx::query_scalar(
         "select format('postrider.%s(%s)', p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',')) from pg_proc p
@@ -103,6 +103,7 @@ async fn the_marketplace_may_call_three_functions() {
         [
             "postrider.enqueue(jsonb)",
             "postrider.enqueue(jsonb[])",
+            "postrider.enqueue(text)",
             "postrider.feed(text,integer)"
         ]
     );

@@ -12,6 +12,6 @@ from django.db import connection
 def enqueue(letter: dict) -> dict:
     """Enqueue one letter (docs/letter.md) and return its answer: `{"status": "accepted", "id": ...}` and so on."""
     with connection.cursor() as cursor:
-        cursor.execute("select postrider.enqueue(%s::jsonb)", [json.dumps(letter)])
+        cursor.execute("select postrider.enqueue(%s::text)", [json.dumps(letter)])
         (answer,) = cursor.fetchone()
     return json.loads(answer) if isinstance(answer, str) else answer

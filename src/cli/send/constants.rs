@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::{ndjson, rows::Fault};
+use super::row::{Fault, not_json};
 
 /// The fields of a letter (docs/letter.md), and whether names below them lead anywhere.
 const FIELDS: [(&str, Below); 17] = [
@@ -108,7 +108,7 @@ impl Field {
     pub(super) fn value(&self, text: &str) -> Result<Value, Fault> {
         let fault = |why: String| (self.name(), why);
         match (self.is_json, self.path.first().map(String::as_str)) {
-            (true, _) => serde_json::from_str(text).map_err(|error| fault(ndjson::fault(&error))),
+            (true, _) => serde_json::from_str(text).map_err(|error| fault(not_json(&error))),
             (false, Some("tags")) => Ok(tags(text)),
             (false, Some("priority")) => text
                 .trim()

@@ -13,7 +13,7 @@ use super::super::failure::advice;
 use super::{
     allowance::Allowance,
     constants::{self, Constant, Field},
-    rows::{Fault, Row},
+    row::{Fault, Row},
 };
 
 /// Enough to see a head row's separator.

@@ -2,13 +2,15 @@
 //!
 //! Owns the command: read, enqueue in batches, answer line by line. Promises: memory is bounded whatever the file; one bad
 //! line stops no other; the last words say what became of every letter. The path is the database's own `enqueue`, the same
-//! as for SQL and HTTP. Read [`rows`] for the two forms of a file.
+//! as for SQL and HTTP. Read [`source`] for the two forms of a file.
 
 mod allowance;
+mod batch;
 mod constants;
 mod csv;
 mod ndjson;
-mod rows;
+mod row;
+mod source;
 mod tally;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -21,8 +23,9 @@ use tokio::{
 };
 
 use self::{
+    batch::Batch,
     constants::Constant,
-    rows::{Batch, Format, Source},
+    source::{Format, Source},
     tally::Tally,
 };
 use super::{
@@ -70,12 +73,12 @@ impl Send {
     async fn pour(&self, source: Source, session: &Session, out: &mut Out) -> Result<bool> {
         let limits = &session.config.limits;
         let letter_max = u32::try_from(limits.letter_size.0).unwrap_or(u32::MAX);
-        let batch = self.batch.unwrap_or(limits.batch) as usize;
+        let batch_max = self.batch.unwrap_or(limits.batch) as usize;
         let mut tally = Tally::new(source.octets());
         let rows = source.rows(self.constants.clone(), letter_max as usize)?;
         let (give, mut take) = mpsc::channel(AHEAD);
         // Files and pipes are read on a thread of their own, which a pipe may hold for ever.
-        let reader = tokio::task::spawn_blocking(move || rows::read(rows, batch, &give));
+        let reader = tokio::task::spawn_blocking(move || batch::read(rows, batch_max, &give));
         let mut asked = signal(SignalKind::interrupt())?;
         loop {
             let batch = tokio::select! {

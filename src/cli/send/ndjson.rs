@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     constants::{self, Constant},
-    rows::{Fault, Row},
+    row::{Fault, Row, not_json},
 };
 use crate::http::{Line, Lines};
 
@@ -93,7 +93,7 @@ fn letter(line: &Line, constants: &[Constant], letter_max: usize) -> Result<Stri
     // Some editors put a byte order mark before the first line.
     let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     let text = std::str::from_utf8(octets).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
-    let read = |error: serde_json::Error| whole(fault(&error));
+    let read = |error: serde_json::Error| whole(not_json(&error));
     if constants.is_empty() {
         // Only looked at, so that the fault has a column; the database reads it for itself.
         let _: serde::de::IgnoredAny = serde_json::from_str(text).map_err(read)?;
@@ -104,13 +104,6 @@ fn letter(line: &Line, constants: &[Constant], letter_max: usize) -> Result<Stri
         constants::fill(fields, constants)?;
     }
     Ok(value.to_string())
-}
-
-/// The library counts lines within this line.
-pub(super) fn fault(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    let what = words.split(" at line ").next().unwrap_or(&words);
-    format!("is not JSON: {what} at column {}", error.column())
 }
 
 #[cfg(test)]

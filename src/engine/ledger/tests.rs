@@ -182,3 +182,20 @@ fn a_site_that_holds_its_part_closes_all_its_lanes_until_letters_leave() {
     let room: HashMap<Lane, u32> = ledger.room(NOON).into_iter().collect();
     assert_eq!(room, [(Lane(0), 48)].into());
 }
+
+#[test]
+fn a_letter_whose_task_died_is_given_back_unless_it_may_have_arrived() {
+    let ledger = roomy();
+    let letters = [leased(1, 7), leased(2, 7)];
+    enter(&ledger, &letters, ledger.heard());
+    assert!(ledger.let_go(&letters[1], Timestamp::from_seconds(0)));
+    ledger.abandon(claim(1));
+    ledger.abandon(claim(2));
+    ledger.abandon(claim(3));
+    assert!(ledger.is_empty());
+    assert_eq!(ledger.leases().len(), 1, "the journal still tells of it");
+    let back = ledger.take_abandoned();
+    assert_eq!(back.len(), 1);
+    assert_eq!(back[0].2, claim(1).1);
+    assert_eq!(ledger.leases().len(), 0);
+}
