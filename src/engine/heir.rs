@@ -86,10 +86,10 @@ impl<W: World> Heir<W> {
 
     /// First what is known, then what is in doubt, and only then what surely stayed here is given back.
     async fn settle(&self, legacy: &Legacy) -> Result<(), StoreError> {
-        let world = &self.court.world;
+        let store = self.court.world.store();
         for words in legacy.words.chunks(BATCH as usize) {
             let claims: Vec<Claim> = words.iter().map(|word| word.claim).collect();
-            let letters = world.store().recall(&claims).await?;
+            let letters = store.recall(&claims).await?;
             let mut words: HashMap<(LeaseId, LetterId), &Word> = words
                 .iter()
                 .map(|word| ((word.claim.lease, word.claim.id), word))
@@ -102,12 +102,12 @@ impl<W: World> Heir<W> {
             self.write(settlements.collect()).await;
         }
         for claims in legacy.dotted.chunks(BATCH as usize) {
-            let letters = world.store().recall(claims).await?;
+            let letters = store.recall(claims).await?;
             self.doubt(&letters, Unheard::ProcessDied).await;
         }
         let free = if legacy.is_whole {
-            let now = world.clock().now();
-            world.store().release_leases(&legacy.leases, now).await?
+            let now = self.court.world.clock().now();
+            store.release_leases(&legacy.leases, now).await?
         } else {
             warn!(
                 journal = legacy.name,

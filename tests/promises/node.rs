@@ -1,4 +1,8 @@
 //! `postrider serve` as a process of its own, with a folder, a configuration and a log that can be waited for.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "another process lives in real time"
+)]
 
 use std::{
     fs,
@@ -7,7 +11,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -156,7 +160,9 @@ impl Node {
             match self.log.recv_timeout(left) {
                 Ok(line) if line.contains(words) => return line,
                 Ok(line) => heard.push(line),
-                Err(_) => panic!("never said {words:?}, but:\n{}", heard.join("\n")),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("never said {words:?}, but:\n{}", heard.join("\n"))
+                }
             }
         }
     }
