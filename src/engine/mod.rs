@@ -77,13 +77,12 @@ impl<W: World> Engine<W> {
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
         let mut helpers = self.helpers(&ledger, judged, &settled);
-        let heir = Heir::new(self.court());
-        let stopping = stop.clone();
+        let halt = stop.child_token();
+        let (heir, halted) = (Heir::new(self.court()), halt.clone());
         helpers
             .keepers
-            .spawn(async move { heir.serve(stopping).await });
+            .spawn(async move { heir.serve(halted).await });
         let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
-        let halt = stop.child_token();
         let crew = Arc::new(Crew {
             world,
             desk,
