@@ -9,6 +9,7 @@ mod connection;
 mod court;
 mod crew;
 mod deliver;
+mod desk;
 mod dispatch;
 mod grip;
 mod heir;
@@ -39,7 +40,7 @@ use self::{
     ledger::{Ledger, Room},
 };
 pub use self::{
-    crew::{Desk, Stream},
+    desk::{Desk, Stream},
     limits::Limits,
     live::Live,
     way::Trust,
