@@ -4,7 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test says what went wrong by stopping"
+    clippy::print_stdout,
+    reason = "a test says what went wrong by stopping, and what it counted by printing"
 )]
 
 #[path = "promises/bad.rs"]
@@ -21,6 +22,8 @@ mod fates;
 mod faults;
 #[path = "promises/letters.rs"]
 mod letters;
+#[path = "promises/node.rs"]
+mod node;
 #[path = "promises/outage.rs"]
 mod outage;
 #[path = "promises/process.rs"]
@@ -29,8 +32,12 @@ mod process;
 #[path = "wire/receiver.rs"]
 #[expect(dead_code, reason = "the tests of the wire use the rest")]
 mod receiver;
+#[path = "promises/refresh.rs"]
+mod refresh;
 #[path = "promises/share.rs"]
 mod share;
+#[path = "promises/signals.rs"]
+mod signals;
 #[path = "promises/stop.rs"]
 mod stop;
 #[path = "support/mod.rs"]

@@ -4,12 +4,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test says what went wrong by stopping"
+    clippy::print_stdout,
+    reason = "a test says what went wrong by stopping, and what it counted by printing"
 )]
 
 #[path = "promises/desk.rs"]
 mod desk;
 #[path = "promises/fates.rs"]
+#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod fates;
 #[path = "promises/process.rs"]
 #[expect(dead_code, reason = "the tests of the promises use the rest")]
@@ -38,7 +40,7 @@ const MINUTES: f64 = 2.0;
 const RATE: usize = 100;
 
 /// Moments of which the table tells.
-const SAMPLES: usize = 12;
+const SAMPLES: u32 = 12;
 
 /// Dead rows of the queue: autovacuum comes at 5,000 (`migrations/0001_tables.sql`), looks every ten seconds, and each
 /// letter leaves about three dead versions. A quarter as many again for a busy machine.
@@ -180,7 +182,7 @@ async fn a_long_bad_day_leaves_memory_connections_and_dead_rows_flat() {
         ticks.tick().await;
         world.enqueue((enqueued..enqueued + RATE).map(nth)).await;
         enqueued += RATE;
-        let due = span.mul_f64((samples.len() + 1) as f64 / SAMPLES as f64);
+        let due = span * u32::try_from(samples.len() + 1).unwrap() / SAMPLES;
         if begun.elapsed() + Duration::from_millis(500) >= due {
             samples.push(look(&world, &engines, begun).await);
             samples.last().unwrap().print();
@@ -223,7 +225,7 @@ fn flat(samples: &[Sample]) {
         assert!(sample.dead_rows <= DEAD_QUEUE_ROWS_MAX, "{sample:?}");
         assert!(sample.queue_octets <= QUEUE_OCTETS_MAX, "{sample:?}");
         // A tenth of the table, by its own setting, and what two rounds of autovacuum bring.
-        let bound = sample.letters / 10 + 20 * RATE as i64 + 1_000;
+        let bound = sample.letters / 10 + 20 * i64::try_from(RATE).unwrap() + 1_000;
         assert!(sample.dead_letters <= bound, "{sample:?}");
     }
 }

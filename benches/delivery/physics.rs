@@ -105,12 +105,18 @@ fn message(desk: &Desk, letters: &Letters, number: usize, signed: bool) -> Resul
     let now = SystemClock.now();
     let letter = letters.letter(number, now)?;
     let stream = desk.streams.get(&letter.stream).context("no stream")?;
-    let composed = compose(&letter, &stream.style, &desk.identity, &desk.templates, now)
-        .map_err(|fault| anyhow::anyhow!("{fault}"))?;
+    let composed = compose(
+        &letter,
+        &stream.style,
+        &desk.identity,
+        &desk.templates.get(),
+        now,
+    )
+    .map_err(|fault| anyhow::anyhow!("{fault}"))?;
     if !signed {
         return Ok(composed.message().to_vec());
     }
-    let signed = dkim::sign(&desk.keyring, &composed, now);
+    let signed = dkim::sign(&desk.keyring.get(), &composed, now);
     let signed = signed.map_err(|fault| anyhow::anyhow!("{fault}"))?;
     Ok(signed.bytes().to_vec())
 }

@@ -4,7 +4,7 @@
 //! cannot work is said here with the key's name, before the first letter. Leaves the meaning of every value to its room.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::Path,
     sync::Arc,
@@ -42,8 +42,8 @@ const MEMORY_PART: u64 = 8;
 
 /// Everything the engine needs to know from the operator.
 pub fn desk(config: &Config) -> Result<Desk> {
-    let keyring = keyring(config)?;
-    let templates = templates(config)?;
+    let keyring = keyring(config, &BTreeMap::new())?.into();
+    let templates = templates(config)?.into();
     Ok(Desk {
         limits: limits(config),
         streams: streams(config)?,
@@ -65,30 +65,35 @@ pub fn desk(config: &Config) -> Result<Desk> {
 
 /// What letters may name, for the database.
 pub fn registry(config: &Config) -> Result<Registry> {
+    let keyring = keyring(config, &BTreeMap::new())?;
+    Ok(registry_of(config, &templates(config)?, &keyring))
+}
+
+/// The same with these templates and keys.
+pub(super) fn registry_of(config: &Config, templates: &TemplateSet, keyring: &Keyring) -> Registry {
     let streams = config.stream.iter().map(|stream| store::Stream {
         name: stream.name.clone(),
         transactional: stream.kind == config::StreamKind::Transactional,
         priority: stream.policy().priority,
     });
-    let keys = keys::read_all(&config.dkim.folder)?;
-    let senders = keys.iter().map(|file| file.domain.to_string());
-    Ok(Registry {
+    let senders = keyring.public_keys().map(|key| key.domain.to_string());
+    Registry {
         streams: streams.collect(),
-        templates: templates(config)?
-            .names()
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-        senders: senders.collect(),
-    })
+        templates: templates.names().map(|(name, _)| name.to_owned()).collect(),
+        // A domain with keys of both kinds is one sender.
+        senders: senders.collect::<BTreeSet<_>>().into_iter().collect(),
+    }
 }
 
-fn templates(config: &Config) -> Result<TemplateSet> {
+/// The templates as they lie in their folder.
+pub(super) fn templates(config: &Config) -> Result<TemplateSet> {
     let folder = &config.templates.folder;
     templates::load(folder, Some(&config.templates.default_locale))
         .with_context(|| format!("loading templates.folder {}", folder.display()))
 }
 
-fn keyring(config: &Config) -> Result<Keyring> {
+/// The keys as they lie in their folder; `chosen` names the selector of a domain that shall not sign with its newest.
+pub(super) fn keyring(config: &Config, chosen: &BTreeMap<Domain, String>) -> Result<Keyring> {
     let files = keys::read_all(&config.dkim.folder)?
         .into_iter()
         .map(|file| {
@@ -101,7 +106,7 @@ fn keyring(config: &Config) -> Result<Keyring> {
             })
         });
     let files: Vec<KeyFile> = files.collect::<Result<_>>()?;
-    let ring = Keyring::new(files, &BTreeMap::new()).map_err(|faults| {
+    let ring = Keyring::new(files, chosen).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow!("{}", lines.join("\n"))
     })?;

@@ -6,7 +6,9 @@
 pub mod database;
 pub mod demo;
 pub mod desk;
+mod folder;
 mod memory;
+mod refresh;
 pub mod serve;
 mod upkeep;
 mod watch;

@@ -1,19 +1,26 @@
 //! One node: database, engine, upkeep and HTTP, started in order and stopped in reverse.
 //!
 //! Owns the life of `postrider serve`. Promises: after `stop` nothing new is taken, sessions finish their letter, verdicts
-//! settle, and only then the database goes. Leaves signals to whoever calls.
+//! settle, and only then the database goes; a part that ends before it was told to ends the node with an error, so that
+//! whoever watches over it starts it again. Leaves signals to whoever calls.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
 
-use super::{database::Database, desk, upkeep, world::RealWorld};
+use super::{
+    database::Database,
+    desk,
+    refresh::{Refresh, Seen},
+    upkeep,
+    world::RealWorld,
+};
 use crate::{
     config::Config,
-    engine::Engine,
+    engine::{Desk, Engine},
     http,
     journal::FileJournal,
     metrics::Metrics,
@@ -26,42 +33,66 @@ const JOURNAL_FOLDER: &str = "journal";
 /// Runs a node until told to stop.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
     // Everything that the operator may have got wrong is said before anything is started.
+    let config = Arc::new(config);
+    let seen = Seen::now(&config);
     let desk = desk::shared(&config)?;
-    let registry = desk::registry(&config)?;
+    let registry = desk::registry_of(&config, &desk.templates.get(), &desk.keyring.get());
     let listener = TcpListener::bind(config.http.listen)
         .await
         .with_context(|| format!("listening on http.listen {}", config.http.listen))?;
     let database = Database::open(&config).await?;
     database.store.sync_registry(&registry).await?;
     let metrics = Arc::new(Metrics::new(&prometheus::Registry::new())?);
-    let engine = engine(&config, &database, &metrics, desk)?;
-    info!(listen = %config.http.listen, "Postrider serves; its HTTP interface is at {}", config.http.listen);
-    run(&config, &database, metrics, engine, listener, stop).await;
-    info!("Postrider has settled everything and stops");
-    database.close().await
+    let engine = engine(&config, &database, &metrics, Arc::clone(&desk))?;
+    let refresh = Refresh {
+        config: Arc::clone(&config),
+        desk,
+        store: database.store.clone(),
+        dns: Resolver::new(&forgetful(dns(&config)))?,
+        seen,
+        told: registry,
+        ask_at: None,
+    };
+    let at = listener.local_addr().unwrap_or(config.http.listen);
+    info!(listen = %at, "Postrider serves; its HTTP interface is at {at}");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(engine.run(stop.clone()));
+    tasks.spawn(refresh.run(stop.clone()));
+    start_faces(&mut tasks, &config, &database, metrics, listener, &stop);
+    let ended = see_through(tasks, &stop).await;
+    if ended.is_ok() {
+        info!("Postrider has settled everything and stops");
+    }
+    let closed = database.close().await;
+    ended.and(closed)
+}
+
+/// Waits for every part. Each of them ends when it is told to; one that ends before has failed, and the others follow it.
+async fn see_through(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<()> {
+    let mut failed = false;
+    while let Some(ended) = tasks.join_next().await {
+        if ended.is_err() || !stop.is_cancelled() {
+            error!(error = ?ended.err(), "A part of the node ended before its time; the others stop too");
+            failed = true;
+            stop.cancel();
+        }
+    }
+    if failed {
+        bail!("a part of the node failed; the log says which");
+    }
+    Ok(())
 }
 
 fn engine(
     config: &Config,
     database: &Database,
     metrics: &Arc<Metrics>,
-    desk: Arc<crate::engine::Desk>,
+    desk: Arc<Desk>,
 ) -> Result<Engine<RealWorld<Metrics>>> {
-    let dns = ResolverOptions {
-        servers: config.dns.servers.clone(),
-        patience: config.dns.timeout.0,
-        cache: CacheOptions {
-            min: config.dns.cache_min.0,
-            max: config.dns.cache_max.0,
-            negative_max: config.dns.cache_negative_max.0,
-            entries: u64::from(config.dns.cache_entries),
-        },
-        ..ResolverOptions::default()
-    };
     let world = RealWorld {
         store: database.store.clone(),
         journal: FileJournal::create(&config.data_folder.join(JOURNAL_FOLDER))?,
-        dns: Resolver::new(&dns)?,
+        dns: Resolver::new(&dns(config))?,
         dial: Tcp {
             port: config.smtp.port,
             ..Tcp::default()
@@ -71,17 +102,40 @@ fn engine(
     Ok(Engine::new(Arc::new(world), desk))
 }
 
-/// Faces first, then the engine: what was accepted before the stop is safe in the database.
-async fn run(
+fn dns(config: &Config) -> ResolverOptions {
+    ResolverOptions {
+        servers: config.dns.servers.clone(),
+        patience: config.dns.timeout.0,
+        cache: CacheOptions {
+            min: config.dns.cache_min.0,
+            max: config.dns.cache_max.0,
+            negative_max: config.dns.cache_negative_max.0,
+            entries: u64::from(config.dns.cache_entries),
+        },
+        ..ResolverOptions::default()
+    }
+}
+
+/// For questions whose answer is about to change.
+fn forgetful(options: ResolverOptions) -> ResolverOptions {
+    let cache = CacheOptions {
+        min: Duration::ZERO,
+        max: Duration::ZERO,
+        negative_max: Duration::ZERO,
+        entries: 1,
+    };
+    ResolverOptions { cache, ..options }
+}
+
+/// What the marketplace and the operator see of the node, and its upkeep.
+fn start_faces(
+    tasks: &mut JoinSet<()>,
     config: &Config,
     database: &Database,
     metrics: Arc<Metrics>,
-    engine: Engine<RealWorld<Metrics>>,
     listener: TcpListener,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(engine.run(stop.clone()));
     tasks.spawn(upkeep::retain(
         database.store.clone(),
         config.retention.clone(),
@@ -92,7 +146,7 @@ async fn run(
         Arc::clone(&metrics),
         stop.clone(),
     ));
-    let door = door(config, database, metrics, &stop);
+    let door = door(config, database, metrics, stop);
     let patience = http::Patience::default();
     tasks.spawn(http::serve(
         listener,
@@ -100,7 +154,6 @@ async fn run(
         patience,
         stop.clone(),
     ));
-    while tasks.join_next().await.is_some() {}
 }
 
 fn door(

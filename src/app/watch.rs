@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    mail::{Event, EventKind, Next, Provider},
+    mail::{Event, EventKind, InDoubt, Next, Provider},
     metrics::{Metrics, Outcome},
     port::{Settlement, Watch},
 };
@@ -55,9 +55,18 @@ impl Metrics {
             self.prepared(attempt.prepare);
             self.talked(provider, attempt.talk);
         }
-        match verdict.next {
-            Next::Finish(state) => self.finished(state, provider),
-            Next::Retry { .. } => self.deferred(provider, outcome),
+        let then = match verdict.next {
+            Next::Finish(state) => {
+                self.finished(state, provider);
+                InDoubt::Hold
+            }
+            Next::Retry { .. } => {
+                self.deferred(provider, outcome);
+                InDoubt::Retry
+            }
+        };
+        if verdict.event.kind == EventKind::InDoubt {
+            self.doubted(provider, then);
         }
         if let Some(entry) = &verdict.suppress {
             self.suppressed(entry.reason);

@@ -127,7 +127,7 @@ async fn admit(settings: &Settings, domain: &Domain) {
     .await;
     if let Err(trouble) = told {
         say(format!(
-            "note: the database was not told of {domain}; `postrider serve` tells it at its start. The trouble was: {trouble:#}"
+            "note: the database was not told of {domain}; `postrider serve` tells it. The trouble was: {trouble:#}"
         ));
     }
 }
@@ -137,7 +137,8 @@ fn words(record: &DnsRecord, file: &Path) -> String {
         "Wrote the private key to {}.\n\n\
          Publish this record in DNS:\n  name   {}\n  type   TXT\n  value  {}\n\n\
          The same as a line of a zone file:\n  {}\n\n\
-         Next: wait until `dig +short TXT {}` shows it, then restart `postrider serve`, which reads its keys at start.",
+         Next: wait until `dig +short TXT {}` shows it before you send. A running `postrider serve` takes the key over by \
+         itself; while a domain still has an older key, that one signs until DNS shows the new one.",
         file.display(),
         record.name,
         record.text,

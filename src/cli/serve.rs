@@ -52,7 +52,12 @@ pub(super) fn listen(ears: &mut JoinSet<()>, stop: &CancellationToken) -> Result
 }
 
 fn begin_log(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.level).context("reading log.level")?;
+    // PostgreSQL's notices about what a migration found are no news, and forged DNS answers must not fill a disk.
+    let level = format!(
+        "sqlx::postgres::notice=warn,hickory_net=error,{}",
+        log.level
+    );
+    let filter = EnvFilter::try_new(level).context("reading log.level")?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

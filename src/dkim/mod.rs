@@ -11,7 +11,7 @@ mod sign;
 
 pub use generate::{GenerateFault, generate_ed25519, generate_rsa_2048};
 pub use keyring::{Algorithm, KeyFault, KeyFile, Keyring, PublicKey};
-pub use record::{DnsRecord, dns_record};
+pub use record::{DnsRecord, dns_record, is_published};
 pub use sign::{Signed, sign};
 
 #[cfg(test)]

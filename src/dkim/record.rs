@@ -32,6 +32,19 @@ pub fn dns_record(key: &PublicKey) -> DnsRecord {
     }
 }
 
+/// Whether these TXT records, found at the key's name, let strangers verify it.
+pub fn is_published(key: &PublicKey, texts: &[String]) -> bool {
+    let wanted = BASE64.encode(&key.octets);
+    let shown = |text: &String| {
+        let tags = text.split(';').filter_map(|tag| tag.split_once('='));
+        // White space within `p=` means nothing (RFC 6376 §3.6.1).
+        let packed = |value: &str| value.split_ascii_whitespace().collect::<String>();
+        tags.into_iter()
+            .any(|(name, value)| name.trim() == "p" && packed(value) == wanted)
+    };
+    texts.iter().any(shown)
+}
+
 impl DnsRecord {
     /// The line for a zone file: a 2048 bit key needs two strings, which DNS joins again.
     pub fn zone_line(&self) -> String {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::{
     bounce,
     mail::{

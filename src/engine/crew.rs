@@ -3,65 +3,25 @@
 //! Owns nothing but references. Promises: a letter judged here is settled exactly once, because its place in the
 //! ledger and its place in the settler's queue are the same bound.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{
-    Limits, Trust,
     court::Court,
+    desk::{Desk, Stream},
     ledger::{Ledger, Standing},
 };
 use crate::{
-    compose::{Identity, Style, TemplateSet},
-    dkim::Keyring,
     mail::{Evidence, Letter, Timestamp, Unsendable},
-    policy::{HandOff, StreamPolicy},
+    policy::HandOff,
     port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
-    route::{Family, FixedRoutes, Source, TlsPolicy},
-    smtp::Timeouts,
 };
 
 /// How often the store is asked again to take letters back.
 const GIVE_BACK_AGAIN: Duration = Duration::from_secs(1);
-
-/// What the operator has set; read by every worker, changed by none.
-pub struct Desk {
-    /// How much at once, how long.
-    pub limits: Limits,
-    /// Policy and looks of each stream, by name.
-    pub streams: HashMap<String, Stream>,
-    /// For letters of a stream that is not configured any more.
-    pub stray: StreamPolicy,
-    /// Our own domains and tokens.
-    pub identity: Identity,
-    /// The templates.
-    pub templates: TemplateSet,
-    /// The signing keys.
-    pub keyring: Keyring,
-    /// Where we send from.
-    pub sources: Vec<Source>,
-    /// Ways that the operator has fixed.
-    pub fixed: FixedRoutes,
-    /// Which IP versions, in which order.
-    pub family: Family,
-    /// TLS towards MX hosts.
-    pub tls: TlsPolicy,
-    /// How certificates are looked at.
-    pub trust: Trust,
-    /// Patience at each stage of the talk.
-    pub timeouts: Timeouts,
-}
-
-/// One kind of mail.
-pub struct Stream {
-    /// When to retry, when to give up.
-    pub policy: StreamPolicy,
-    /// Which headers it wears.
-    pub style: Style,
-}
 
 /// Shared by every worker of one engine.
 pub(super) struct Crew<W: World> {
@@ -107,7 +67,7 @@ impl<W: World> Crew<W> {
     /// us will know that the letter may have left.
     pub(super) fn may_leave(&self, leased: &LeasedLetter) -> bool {
         let now = self.world.clock().now();
-        if !self.ledger.is_ours(leased, now) {
+        if !self.ledger.let_go(leased, now) {
             return false;
         }
         let noted = self.world.journal().dotted(claim(leased));

@@ -62,9 +62,15 @@ fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready
         .map_err(|broken| unsendable(broken.fault.clone()))?;
     let desk = &crew.desk;
     let stream = crew.stream(letter).map_err(unsendable)?;
-    let composed = compose(letter, &stream.style, &desk.identity, &desk.templates, now);
+    let composed = compose(
+        letter,
+        &stream.style,
+        &desk.identity,
+        &desk.templates.get(),
+        now,
+    );
     let composed = composed.map_err(unsendable)?;
-    let signed = dkim::sign(&desk.keyring, &composed, now).map_err(unsendable)?;
+    let signed = dkim::sign(&desk.keyring.get(), &composed, now).map_err(unsendable)?;
     let return_path = return_path(&signed).map_err(unsendable)?;
     Ok(Ready {
         leased,

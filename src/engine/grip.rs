@@ -1,7 +1,8 @@
 //! A task's grip on one letter that it has not passed on yet.
 //!
-//! Owns the way back for letters whose task dies. Promises: when a grip is dropped its letter leaves the ledger, so nobody
-//! renews the claim, the claim ends, and the letter comes back; a letter that was passed on is no longer ours to drop.
+//! Owns the way back for letters whose task dies. Promises: when a grip is dropped its letter leaves the ledger; one that
+//! surely stayed here is given back by `keeper`, one that may have arrived is left to `heir`; a letter that was passed on is
+//! no longer ours to drop.
 
 use super::ledger::Ledger;
 use crate::{
@@ -33,7 +34,7 @@ impl<'a> Grip<'a> {
 impl Drop for Grip<'_> {
     fn drop(&mut self) {
         if let Some(claim) = self.claim {
-            self.ledger.leave([claim]);
+            self.ledger.abandon(claim);
         }
     }
 }

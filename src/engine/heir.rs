@@ -2,11 +2,13 @@
 //!
 //! Owns the taking over. Promises: what a dead process knew is settled through the same judge and settler as everything
 //! else, and only then its journal goes; letters that it surely had not sent are free at once; letters of which nobody
-//! can tell come before the judge as [`Unheard`], and no sooner than one whole lease after their claim has ended, so that
-//! a journal, a slow answer or a frozen node has had its time. Decides nothing: the stream's `in_doubt` policy does.
+//! can tell come before the judge as [`Unheard`], and no sooner than one whole lease after their claim has ended and one
+//! whole lease after the store was away or we were frozen: a journal, a late answer, a node that could not renew has had
+//! its time. Decides nothing: the stream's `in_doubt` policy does.
 
 use std::{collections::HashMap, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -25,6 +27,9 @@ const ROUND: Duration = Duration::from_millis(500);
 /// Journals are looked for every so many rounds, the first time at once.
 const JOURNAL_ROUNDS: u32 = 6;
 
+/// A round that comes so late finds a world that may have been away with it.
+const STALL: Duration = Duration::from_secs(2);
+
 /// Letters taken over by one statement.
 const BATCH: u32 = 500;
 
@@ -32,13 +37,19 @@ const BATCH: u32 = 500;
 pub(super) struct Heir<W: World> {
     court: Court<W>,
     legacies: Vec<Legacy>,
+    /// Since when rounds have come in time and the store has answered each.
+    calm_since: Instant,
+    last_round: Instant,
 }
 
 impl<W: World> Heir<W> {
-    pub(super) const fn new(court: Court<W>) -> Self {
+    pub(super) fn new(court: Court<W>) -> Self {
+        let now = Instant::now();
         Self {
             court,
             legacies: Vec::new(),
+            calm_since: now,
+            last_round: now,
         }
     }
 
@@ -75,10 +86,10 @@ impl<W: World> Heir<W> {
 
     /// First what is known, then what is in doubt, and only then what surely stayed here is given back.
     async fn settle(&self, legacy: &Legacy) -> Result<(), StoreError> {
-        let world = &self.court.world;
+        let store = self.court.world.store();
         for words in legacy.words.chunks(BATCH as usize) {
             let claims: Vec<Claim> = words.iter().map(|word| word.claim).collect();
-            let letters = world.store().recall(&claims).await?;
+            let letters = store.recall(&claims).await?;
             let mut words: HashMap<(LeaseId, LetterId), &Word> = words
                 .iter()
                 .map(|word| ((word.claim.lease, word.claim.id), word))
@@ -91,12 +102,12 @@ impl<W: World> Heir<W> {
             self.write(settlements.collect()).await;
         }
         for claims in legacy.dotted.chunks(BATCH as usize) {
-            let letters = world.store().recall(claims).await?;
+            let letters = store.recall(claims).await?;
             self.doubt(&letters, Unheard::ProcessDied).await;
         }
         let free = if legacy.is_whole {
-            let now = world.clock().now();
-            world.store().release_leases(&legacy.leases, now).await?
+            let now = self.court.world.clock().now();
+            store.release_leases(&legacy.leases, now).await?
         } else {
             warn!(
                 journal = legacy.name,
@@ -114,15 +125,22 @@ impl<W: World> Heir<W> {
         Ok(())
     }
 
-    async fn adopt(&self) {
+    /// Asks also while nothing may be taken over yet: the answer tells that the store is there.
+    async fn adopt(&mut self) {
+        let instant = Instant::now();
+        if instant - self.last_round > STALL {
+            self.calm_since = instant;
+        }
+        self.last_round = instant;
         let (world, lease) = (&self.court.world, self.court.desk.limits.lease);
+        let is_calm = instant - self.calm_since >= lease;
         let now = world.clock().now();
         let ask = AdoptAsk {
             lease: lease_id(world.as_ref()),
             now,
             ended_before: now.minus(lease),
             until: now.plus(lease),
-            max: BATCH,
+            max: if is_calm { BATCH } else { 0 },
         };
         match world.store().adopt(ask).await {
             Ok(letters) if letters.is_empty() => {}
@@ -133,7 +151,10 @@ impl<W: World> Heir<W> {
                 );
                 self.doubt(&letters, Unheard::NodeSilent).await;
             }
-            Err(trouble) => error!(error = ?trouble, "Could not look for expired leases"),
+            Err(trouble) => {
+                error!(error = ?trouble, "Could not look for expired leases");
+                self.calm_since = Instant::now();
+            }
         }
     }
 

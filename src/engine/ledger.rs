@@ -50,9 +50,11 @@ struct Pages {
     sites: Sites,
     marks: Marks,
     octets: usize,
+    /// Letters that surely did not leave and that nobody holds any more.
+    abandoned: Vec<(LeaseId, Shard, LetterId)>,
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
-    /// Leases whose answer was lost, and when they end.
+    /// Leases whose answer was lost, and until when they are given back again and again.
     lost: HashMap<LeaseId, Timestamp>,
 }
 
@@ -79,6 +81,8 @@ pub(super) struct Held {
     pub(super) shard: Shard,
     /// Its line in the queue.
     lane: Lane,
+    /// Whether its final dot was let go.
+    is_gone: bool,
     /// How much of it lies in memory.
     octets: usize,
     /// Its site, once routed.
@@ -129,7 +133,7 @@ impl Ledger {
         pages.lost.insert(lease, until);
     }
 
-    /// Leases whose answer was lost; those that have ended since are forgotten.
+    /// Leases whose answer was lost, as long as they are remembered.
     pub(super) fn lost(&self, now: Timestamp) -> Vec<LeaseId> {
         let mut pages = self.pages();
         pages.lost.retain(|_, until| *until > now);
@@ -140,7 +144,8 @@ impl Ledger {
     pub(super) fn leases(&self) -> HashSet<LeaseId> {
         let pages = self.pages();
         let held = pages.held.values().map(|held| held.lease);
-        let unknown = pages.asked.iter().chain(pages.lost.keys());
+        let abandoned = pages.abandoned.iter().map(|(lease, ..)| lease);
+        let unknown = pages.asked.iter().chain(pages.lost.keys()).chain(abandoned);
         held.chain(unknown.copied()).collect()
     }
 
@@ -153,6 +158,7 @@ impl Ledger {
                 lease: letter.lease,
                 shard: letter.shard(),
                 lane: letter.lane,
+                is_gone: false,
                 octets: letter.letter.as_ref().map_or(0, |letter| letter.octets()),
                 site: None,
                 until,
@@ -176,6 +182,27 @@ impl Ledger {
         self.freed.notify_one();
     }
 
+    /// Strikes out a claim whose task died. A letter that surely stayed here is to be given back; of any other nobody can
+    /// tell, and its claim is left to end.
+    pub(super) fn abandon(&self, (lease, id): (LeaseId, LetterId)) {
+        let mut pages = self.pages();
+        if let Some(held) = pages.strike(id, Some(lease)).filter(|held| !held.is_gone) {
+            pages.abandoned.push((lease, held.shard, id));
+        }
+        drop(pages);
+        self.freed.notify_one();
+    }
+
+    /// Abandoned letters, to be given back by the caller.
+    pub(super) fn take_abandoned(&self) -> Vec<(LeaseId, Shard, LetterId)> {
+        std::mem::take(&mut self.pages().abandoned)
+    }
+
+    /// Those that could not be given back.
+    pub(super) fn still_abandoned(&self, letters: Vec<(LeaseId, Shard, LetterId)>) {
+        self.pages().abandoned.extend(letters);
+    }
+
     /// How this letter stands at hand-off; `mark` is that of its recipient.
     pub(super) fn standing(
         &self,
@@ -194,13 +221,21 @@ impl Ledger {
         }
     }
 
-    /// Whether this claim is ours and has not run out.
-    pub(super) fn is_ours(&self, letter: &LeasedLetter, now: Timestamp) -> bool {
+    /// Lets the final dot go if this claim is ours and has not run out; from then on the letter may have arrived.
+    pub(super) fn let_go(&self, letter: &LeasedLetter, now: Timestamp) -> bool {
+        let mut pages = self.pages();
+        let held = pages.held.get_mut(&letter.id());
+        held.is_some_and(|held| {
+            held.is_gone = held.lease == letter.lease && !held.until.has_come(now, Instant::now());
+            held.is_gone
+        })
+    }
+
+    /// Whether the final dot of this letter was let go.
+    pub(super) fn is_gone(&self, letter: &LeasedLetter) -> bool {
         let pages = self.pages();
         let held = pages.held.get(&letter.id());
-        held.is_some_and(|held| {
-            held.lease == letter.lease && !held.until.has_come(now, Instant::now())
-        })
+        held.is_some_and(|held| held.lease == letter.lease && held.is_gone)
     }
 
     /// How far we have heard of suppressions.
@@ -322,13 +357,13 @@ impl Ledger {
 
 impl Pages {
     /// Strikes a letter out, if its claim is that one; `None` strikes any.
-    fn strike(&mut self, id: LetterId, lease: Option<LeaseId>) {
+    fn strike(&mut self, id: LetterId, lease: Option<LeaseId>) -> Option<Held> {
         let is_that = |held: &Held| lease.is_none_or(|lease| lease == held.lease);
         let Entry::Occupied(entry) = self.held.entry(id) else {
-            return;
+            return None;
         };
         if !is_that(entry.get()) {
-            return;
+            return None;
         }
         let held = entry.remove();
         self.octets = self.octets.saturating_sub(held.octets);
@@ -341,6 +376,7 @@ impl Pages {
                 self.lanes.remove(&held.lane);
             }
         }
+        Some(held)
     }
 }
 

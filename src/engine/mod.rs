@@ -9,6 +9,7 @@ mod connection;
 mod court;
 mod crew;
 mod deliver;
+mod desk;
 mod dispatch;
 mod grip;
 mod heir;
@@ -17,6 +18,7 @@ mod keeper;
 mod ledger;
 mod limits;
 mod listener;
+mod live;
 mod marks;
 mod runner;
 mod settler;
@@ -38,8 +40,9 @@ use self::{
     ledger::{Ledger, Room},
 };
 pub use self::{
-    crew::{Desk, Stream},
+    desk::{Desk, Stream},
     limits::Limits,
+    live::Live,
     way::Trust,
 };
 use crate::port::{Journal, Store, World};
@@ -75,13 +78,12 @@ impl<W: World> Engine<W> {
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
         let mut helpers = self.helpers(&ledger, judged, &settled);
-        let heir = Heir::new(self.court());
-        let stopping = stop.clone();
+        let halt = stop.child_token();
+        let (heir, halted) = (Heir::new(self.court()), halt.clone());
         helpers
             .keepers
-            .spawn(async move { heir.serve(stopping).await });
+            .spawn(async move { heir.serve(halted).await });
         let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
-        let halt = stop.child_token();
         let crew = Arc::new(Crew {
             world,
             desk,
@@ -97,7 +99,7 @@ impl<W: World> Engine<W> {
                 biased;
                 () = &mut work => {}
                 _ = helpers.settler.join_next() => {
-                    error!("The settler died; this engine stops, and its letters come back when their leases end");
+                    error!("The settler died; this engine stops, and its journal tells whoever comes next");
                     halt.cancel();
                     work.await;
                 }

@@ -103,12 +103,17 @@ fn give_up<W: World>(crew: &Crew<W>, site: &Site, first: Gripped<'_>, evidence: 
     }
 }
 
-/// A panic is our own fault, so the letter comes back later; the session is in an unknown state and is dropped.
+/// A panic is our own fault, so the letter comes back later, or is in doubt if it may have arrived; the session is in an
+/// unknown state and is dropped.
 fn survive<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) {
     error!(letter.id = %letter.id(), "A letter made its worker panic; it comes back later");
     connection.abandon();
     let what = "an internal fault of ours";
-    let trouble = Trouble::new(Stage::Connect, TroubleKind::Io, what);
-    let evidence = Evidence::Broken(trouble);
+    let trouble = |stage| Trouble::new(stage, TroubleKind::Io, what);
+    let evidence = if connection.crew.ledger.is_gone(letter) {
+        Evidence::LostReply(trouble(Stage::FinalDot))
+    } else {
+        Evidence::Broken(trouble(Stage::Connect))
+    };
     connection.crew.judge(letter, &evidence, None);
 }

@@ -12,7 +12,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use crate::mail::{Class, Provider, Reason, State};
+use crate::mail::{Class, InDoubt, Provider, Reason, State};
 
 mod labels;
 
@@ -35,6 +35,7 @@ pub struct Metrics {
     enqueue_seconds: HistogramVec,
     attempts: IntCounterVec,
     letters_deferred: IntCounterVec,
+    letters_in_doubt: IntCounterVec,
     letters_finished: IntCounterVec,
     suppressions: IntCounterVec,
     sessions_opened: IntCounterVec,
@@ -54,6 +55,10 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers every metric; fails when the registry has one of these names already.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one paragraph a metric, each read alone"
+    )]
     pub fn new(registry: &Registry) -> Result<Self, Error> {
         let at = Register(registry);
         Ok(Self {
@@ -78,6 +83,11 @@ impl Metrics {
                 "postrider_letters_deferred_total",
                 "Times a letter went back to the queue for a later attempt, by provider and outcome of the attempt.",
                 &["provider", "outcome"],
+            )?,
+            letters_in_doubt: at.counters(
+                "postrider_letters_in_doubt_total",
+                "Times nobody knew whether a letter had arrived, by provider and what its stream does then: `retry` or `hold`.",
+                &["provider", "then"],
             )?,
             letters_finished: at.counters(
                 "postrider_letters_finished_total",
@@ -180,6 +190,17 @@ impl Metrics {
     pub fn deferred(&self, provider: Provider, outcome: Outcome) {
         self.letters_deferred
             .with_label_values(&[provider.name(), outcome.name()])
+            .inc();
+    }
+
+    /// Nobody knows whether a letter arrived.
+    pub fn doubted(&self, provider: Provider, then: InDoubt) {
+        let then = match then {
+            InDoubt::Retry => "retry",
+            InDoubt::Hold => "hold",
+        };
+        self.letters_in_doubt
+            .with_label_values(&[provider.name(), then])
             .inc();
     }
 

@@ -14,6 +14,7 @@ fn used() -> Metrics {
     metrics.enqueue_answered(Door::Http, second);
     metrics.attempted(Provider::Yandex, Outcome::Refused(Class::Rate));
     metrics.deferred(Provider::Yandex, Outcome::refused(None));
+    metrics.doubted(Provider::Yandex, InDoubt::Hold);
     metrics.finished(State::Delivered, Provider::Google);
     metrics.suppressed(Reason::HardBounce);
     metrics.session_opened(Provider::Mailru, Some("TLSv1_3 TLS13_AES_256_GCM_SHA384"));

@@ -134,6 +134,16 @@ impl Resolver {
         })
     }
 
+    /// The TXT records of a name, each with its strings joined; none when there are none or nobody answers.
+    pub async fn texts(&self, name: &str) -> Vec<String> {
+        let records = self.ask(name, RecordType::TXT).await.unwrap_or_default();
+        let texts = records.into_iter().filter_map(|record| match record {
+            RData::TXT(text) => Some(text.to_string()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
     /// Asks for one type of record; `Ok` with nothing means that the name exists without any.
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
         let name = fqdn(name)?;

@@ -55,8 +55,12 @@ pub fn addresses(known: &[IpAddr], family: Family, dice: f64) -> Vec<IpAddr> {
 /// Whether some other machine may have this address. Private ranges may: receivers inside a company network do.
 fn can_be_remote(address: IpAddr) -> bool {
     match address.to_canonical() {
-        IpAddr::V4(four) => !(four.octets()[0] == 0 || four.is_broadcast() || special(address)),
-        IpAddr::V6(_) => !special(address),
+        // Link-local addresses are for neighbours without a router; 169.254.169.254 is a cloud's own control desk.
+        IpAddr::V4(four) => {
+            let nobodys = four.octets()[0] == 0 || four.is_broadcast() || four.is_link_local();
+            !(nobodys || special(address))
+        }
+        IpAddr::V6(six) => !(six.is_unicast_link_local() || special(address)),
     }
 }
 
@@ -93,12 +97,12 @@ mod tests {
     fn addresses_that_lead_to_ourselves_are_not_tried() {
         check(
             Family::Ipv4First,
-            "127.0.0.1 0.0.0.0 0.1.2.3 255.255.255.255 224.0.0.1 192.0.2.1",
+            "127.0.0.1 0.0.0.0 0.1.2.3 255.255.255.255 224.0.0.1 169.254.169.254 192.0.2.1",
             "192.0.2.1",
         );
         check(
             Family::Ipv4First,
-            "::1 :: ff02::1 ::ffff:127.0.0.1 2001:db8::1",
+            "::1 :: ff02::1 fe80::1 ::ffff:127.0.0.1 2001:db8::1",
             "2001:db8::1",
         );
     }

@@ -8,6 +8,9 @@ use smtp_proto::{
     EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
 };
 
+/// Every receiver has to take messages of 64K octets (RFC 5321 §4.5.3.1.7), so a smaller limit is a slip as well.
+const SIZE_LEAST: usize = 64_000;
+
 /// The extensions that matter to us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -22,17 +25,13 @@ impl Capabilities {
         text.lines().skip(1).fold(Self::default(), |known, line| {
             let answer = format!("250-host\r\n250 {line}\r\n");
             match EhloResponse::parse(&mut answer.as_bytes().iter()) {
-                Ok(offer) => known.with(&offer),
+                Ok(offer) => known.with(&offer, size_max(line)),
                 Err(_) => known,
             }
         })
     }
 
-    fn with(self, offer: &EhloResponse<String>) -> Self {
-        // "SIZE" alone and "SIZE 0" both set no limit (RFC 1870 §4); too many digits read as no limit as well.
-        let size_max =
-            (offer.capabilities & EXT_SIZE != 0 && offer.size > 0 && offer.size < usize::MAX)
-                .then_some(offer.size);
+    fn with(self, offer: &EhloResponse<String>, size_max: Option<usize>) -> Self {
         Self {
             extensions: self.extensions | offer.capabilities,
             logins: self.logins | offer.auth_mechanisms,
@@ -95,6 +94,15 @@ impl Capabilities {
     }
 }
 
+/// The limit that a line sets. "SIZE" alone and "SIZE 0" set none (RFC 1870 §4); neither does what is no number, or too long
+/// to be one: a letter must not bounce for a slip of the host.
+fn size_max(line: &str) -> Option<usize> {
+    let mut words = line.split_ascii_whitespace();
+    let is_size = words.next()?.eq_ignore_ascii_case("SIZE");
+    let limit = words.next()?.parse().ok()?;
+    (is_size && limit >= SIZE_LEAST).then_some(limit)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -146,6 +154,14 @@ mod tests {
         );
         check("mx\nSIZE\nPIPELINING", "pipelining size");
         check("mx\nSIZE 0\nPIPELINING", "pipelining size");
+        check("mx\nSIZE -5", "size");
+    }
+
+    #[test]
+    fn a_limit_that_no_host_can_mean_bounces_no_letter() {
+        check("mx\nSIZE 99999999999999999999999", "size");
+        check("mx\nSIZE 1", "size");
+        check("mx\nSIZE 64000", "size 64000");
     }
 
     proptest! {

@@ -129,17 +129,18 @@ mod tests {
         let utf8 = "553 5.6.7 not sent: the letter needs SMTPUTF8, which the host does not offer";
         check("почта@example.com", "x", "8BITMIME", utf8);
         check("a@example.com", "Subject: я\r\n", "8BITMIME", utf8);
+        let long = "x".repeat(70_000);
         check(
             "a@example.com",
-            "0123456789",
-            "SIZE 9",
-            "552 5.3.4 not sent: the letter has 10 octets, the host takes 9",
+            &long,
+            "SIZE 69999",
+            "552 5.3.4 not sent: the letter has 70000 octets, the host takes 69999",
         );
         check(
             "a@example.com",
-            "0123456789",
-            "SIZE 10",
-            "MAIL FROM:<b+t@mail.example.com> SIZE=10",
+            &long,
+            "SIZE 70000",
+            "MAIL FROM:<b+t@mail.example.com> SIZE=70000",
         );
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 /// counts until the letter is leased again; a word that says no more than "in doubt" does not.
 ///
 /// `resolved` does the same for a letter that was left in doubt for good: its state becomes what the late word says.
+#[expect(clippy::too_many_lines, reason = "one statement and its arguments")]
 pub(super) async fn settle(
     pool: &PgPool,
     settlements: &[Settlement],

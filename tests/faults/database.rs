@@ -171,15 +171,21 @@ async fn a_database_out_of_reach_under_load_costs_no_letter_and_leaves_none_in_d
     let options: PgConnectOptions = lines.url.parse().unwrap();
     let behind = options.socket(line.folder.path());
     lines.url = behind.to_url_lossy().to_string();
-    // The lease, of two seconds, ends long before the database comes back.
-    let store = lines.store().await;
-    let engine = crate::world::Running::start(&lines, store, crate::desk::desk(&mortal()));
+    // The leases, of two seconds, end long before the database comes back, and neither engine may take the other for dead.
+    let mut engines = Vec::new();
+    for _ in 0..2 {
+        let store = lines.store().await;
+        let desk = crate::desk::desk(&mortal());
+        engines.push(crate::world::Running::start(&lines, store, desk));
+    }
     world.accepted(LETTERS as u64 / 4).await;
     line.cut.send(true).unwrap();
     sleep(Duration::from_secs(seconds)).await;
     line.cut.send(false).unwrap();
     world.settled().await;
-    engine.stop().await;
+    for engine in engines {
+        engine.stop().await;
+    }
     let account = account(&world, &format!("database out of reach for {seconds} s")).await;
     assert_eq!((account.in_doubt, account.twice), (0, 0));
     world.end().await;

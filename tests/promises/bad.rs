@@ -71,6 +71,86 @@ fn scripts() -> Vec<(String, &'static str, &'static str)> {
         (say(&["FLOOD 100000 x"]), "expired", "garbage"),
         (say(&["FLOOD 1000 \\xff\\0\\xff"]), "expired", "closed"),
         (say(&["RAW \\xff\\0\\r\\n\nSILENCE"]), "expired", "garbage"),
+        // What a slip or a lie in the greeting must not do: bounce a letter that was never tried.
+        (
+            say(&[
+                "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 99999999999999999999999\n",
+                MAIL,
+                RCPT,
+                DATA,
+                "M\nS 250 ok\nSILENCE",
+            ]),
+            "delivered",
+            "ok",
+        ),
+        (
+            say(&[
+                "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 1\n",
+                MAIL,
+                RCPT,
+                DATA,
+                "M\nS 250 ok\nSILENCE",
+            ]),
+            "delivered",
+            "ok",
+        ),
+        (
+            say(&[
+                "S 220 mx\nC EHLO\nFLOOD 1500 250-a line of many, padded with words and words\\r\\n",
+            ]),
+            "expired",
+            "more than 512 lines",
+        ),
+        (
+            say(&[
+                HELLO,
+                MAIL,
+                "C RCPT\nFLOOD 1500 550-a line of many, padded with words and words\\r\\n",
+            ]),
+            "expired",
+            "more than 512 lines",
+        ),
+        (
+            say(&[HELLO, MAIL, RCPT, DATA, "M\nFLOOD 100000 250"]),
+            "in_doubt",
+            "longer than 8192 octets",
+        ),
+        (
+            say(&[HELLO, MAIL, RCPT, DATA, "M\nS 354 more"]),
+            "in_doubt",
+            "makes no sense here",
+        ),
+        (
+            say(&[HELLO, MAIL, RCPT, DATA, "S 250 accepted already\nSILENCE"]),
+            "expired",
+            "a command that was not given",
+        ),
+        (
+            say(&[
+                "S 220 mx\nC EHLO\nS 250-mx\nS 250 STARTTLS\nC STARTTLS\nRAW 220 go\\r\\n250 injected\\r\\n\nSILENCE",
+            ]),
+            "expired",
+            "a command that was not given",
+        ),
+        (
+            say(&["RAW 220-a\\r\\n550 b\\r\\n\nSILENCE"]),
+            "expired",
+            "contradict each other",
+        ),
+        (
+            say(&["RAW HTTP/1.1 400 Bad Request\\r\\n\\r\\n\nSILENCE"]),
+            "expired",
+            "not an SMTP reply",
+        ),
+        (
+            say(&[
+                HELLO,
+                MAIL,
+                "C RCPT\nRAW 550 5.1.1 no \\0 such \\xff user\\r\\n\nSILENCE",
+            ]),
+            "bounced",
+            "user",
+        ),
         (say(&["S 554 go away"]), "expired", "go away"),
         (
             say(&["DRIP\n", HELLO, MAIL, RCPT, DATA, "M\nS 250 ok\nSILENCE"]),

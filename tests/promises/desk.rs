@@ -90,8 +90,10 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         streams: STREAMS.into_iter().map(stream).collect(),
         stray: policy("stray", StreamKind::Marketing, wishes),
         identity: identity(),
-        templates: templates::load(&templates_folder(), Some("ru")).unwrap(),
-        keyring: keyring(),
+        templates: templates::load(&templates_folder(), Some("ru"))
+            .unwrap()
+            .into(),
+        keyring: keyring().into(),
         sources: vec![Source {
             name: wishes.source.to_owned(),
             address: None,

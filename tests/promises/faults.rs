@@ -17,6 +17,7 @@ use std::{
 use postrider::{
     app::world::RealWorld,
     engine::Limits,
+    journal::FileJournal,
     mail::{Domain, Stage, Trouble, TroubleKind},
     net::{RealDice, SystemClock, Tcp},
     port::{self, Dial, Dice, Dns, HostAnswer, MxAnswer, Settlement, Watch},
@@ -110,6 +111,7 @@ impl port::World for Faulty {
     type Store = PgStore;
     type Dns = Self;
     type Dial = Self;
+    type Journal = FileJournal;
     type Clock = SystemClock;
     type Dice = Self;
     type Watch = Self;
@@ -124,6 +126,10 @@ impl port::World for Faulty {
 
     fn dial(&self) -> &Self {
         self
+    }
+
+    fn journal(&self) -> &FileJournal {
+        &self.real.journal
     }
 
     fn clock(&self) -> &SystemClock {

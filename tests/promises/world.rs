@@ -170,7 +170,7 @@ impl Lines {
         };
         RealWorld {
             store,
-            journal: FileJournal::create(&lines.machine).unwrap(),
+            journal: FileJournal::create(&self.machine).unwrap(),
             dns: Resolver::new(&dns).unwrap(),
             dial: Tcp {
                 reroute: self.reroute.clone(),

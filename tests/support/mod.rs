@@ -33,6 +33,9 @@ const CONNECTIONS_MAX: u32 = 10;
 /// Guards the making of a template against other test programs on the same server; any number of our own will do.
 const TEMPLATE_LOCK: i64 = 0x706f_7374_7269_6465;
 
+/// Where the program keeps which migrations are made.
+const MADE: &str = "postrider.migration";
+
 /// A migrated database that no other test sees.
 pub(crate) struct TestDatabase {
     pool: PgPool,
@@ -178,11 +181,14 @@ async fn start_private() -> Cluster {
 /// The migrations of this project, read at run time so that a new one needs no rebuild of the tests.
 async fn migrations() -> Migrator {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    if folder.is_dir() {
-        Migrator::new(folder).await.unwrap()
-    } else {
-        Migrator::DEFAULT
+    if !folder.is_dir() {
+        return Migrator::DEFAULT;
     }
+    let mut migrations = Migrator::new(folder).await.unwrap();
+    // As the program keeps them, so that it finds them made.
+    migrations.dangerous_set_table_name(MADE);
+    migrations.create_schema("postrider");
+    migrations
 }
 
 /// A migrated database to copy, named by its migrations, so that a shared server keeps one of each.
@@ -232,6 +238,7 @@ async fn migrate_beside(options: &PgConnectOptions, migrations: &Migrator, name:
 
 fn fingerprint(migrations: &Migrator) -> u64 {
     let mut hasher = DefaultHasher::new();
+    MADE.hash(&mut hasher);
     for migration in migrations.iter() {
         (migration.version, &migration.checksum).hash(&mut hasher);
     }

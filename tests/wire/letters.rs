@@ -167,14 +167,13 @@ async fn a_host_that_knows_only_helo_is_spoken_to() {
 
 #[tokio::test]
 async fn what_the_host_cannot_take_is_not_sent() {
-    let offer = "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 1000";
+    let offer = "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 70000";
     let large = Case {
-        message: [b'x'; 1_001].to_vec(),
+        message: [b'x'; 70_001].to_vec(),
         letters: 2,
         ..Case::default()
     };
-    let refusal =
-        "refused at mail_from: 552 5.3.4 not sent: the letter has 1001 octets, the host takes 1000";
+    let refusal = "refused at mail_from: 552 5.3.4 not sent: the letter has 70001 octets, the host takes 70000";
     check_with(&large, &script(&[offer, QUIT]), &[refusal; 2].join("\n")).await;
     let cyrillic = Case {
         recipient: "почта@example.com",

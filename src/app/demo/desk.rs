@@ -58,8 +58,8 @@ impl DemoDesk {
             streams: streams()?,
             stray: policy("stray", StreamKind::Marketing),
             identity: identity.clone(),
-            templates,
-            keyring,
+            templates: templates.into(),
+            keyring: keyring.into(),
             sources: vec![Source {
                 name: "demo".to_owned(),
                 address: None,

@@ -112,7 +112,7 @@ fn meaning(state: State, last: Option<&HistoryLine>) -> &'static str {
         State::Cancelled => "It was withdrawn before it left.",
         State::Failed => "It could not be written; nothing was sent.",
         State::InDoubt => {
-            "The line broke after the final dot: the receiver has it or not, nobody knows."
+            "The receiver has it or not, nobody knows; its stream does not send it again (docs/crash-safety.md)."
         }
         State::Queued | State::Leased => "It is on its way.",
     }
@@ -120,8 +120,11 @@ fn meaning(state: State, last: Option<&HistoryLine>) -> &'static str {
 
 fn headline(event: &Event) -> String {
     let kind = match event.kind {
+        EventKind::InDoubt if event.due.is_some() => "in doubt, so it goes again",
         EventKind::InDoubt => "in doubt",
-        EventKind::LeaseExpired => "lease expired: its worker was silent too long",
+        EventKind::LeaseExpired => {
+            "lease expired: its node was silent too long, and nobody came back for it"
+        }
         EventKind::LateOutcome => "late outcome: told by a worker that had lost its lease",
         kind => kind.name(),
     };

@@ -18,6 +18,8 @@ use super::{
 
 /// Enough to see a head row's separator.
 const HEAD_OCTETS: u64 = 8 << 10;
+/// More columns than any spreadsheet of letters has.
+const COLUMNS_MAX: usize = 1_000;
 /// Quotes and separators beside the letter itself.
 const ROW_OCTETS_SPARE: usize = 64 << 10;
 
@@ -87,6 +89,16 @@ fn fields(head: &StringRecord) -> Result<Vec<Field>> {
     let next = "the head row names fields with dots: to.address, to.name, variables.order_id; docs/letter.md lists them";
     if head.is_empty() {
         return Err(advice("the file is empty: it has no head row", next));
+    }
+    if head.len() > COLUMNS_MAX {
+        let why = format!(
+            "the head row has {} columns, and {COLUMNS_MAX} are the most",
+            head.len()
+        );
+        return Err(advice(
+            why,
+            "give many variables as one column `variables:json`",
+        ));
     }
     let mut fields: Vec<Field> = Vec::new();
     for (column, name) in head.iter().enumerate() {
@@ -238,6 +250,12 @@ mod tests {
             &["the file is not UTF-8 text, so it is no CSV that can be read"],
         );
         check(b"to,to\n", &[], &["column 2 names `to` again"]);
+        let wide: Vec<String> = (0..200_000).map(|n| format!("variables.v{n}")).collect();
+        check(
+            wide.join(",").as_bytes(),
+            &[],
+            &["the head row has 200000 columns, and 1000 are the most"],
+        );
         check(
             b"to.mail\n",
             &[],

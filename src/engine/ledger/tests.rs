@@ -57,8 +57,10 @@ fn a_letter_is_not_ours_once_its_claim_has_run_out() {
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
     check(&ledger, &letter, before, Standing::Ours);
     check(&ledger, &letter, NOON, Standing::RanOut);
-    assert!(ledger.is_ours(&letter, before));
-    assert!(!ledger.is_ours(&letter, NOON));
+    assert!(!ledger.is_gone(&letter));
+    assert!(ledger.let_go(&letter, before));
+    assert!(ledger.is_gone(&letter));
+    assert!(!ledger.let_go(&letter, NOON));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +71,7 @@ async fn a_wall_clock_that_was_set_back_does_not_lengthen_a_claim() {
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
     tokio::time::advance(std::time::Duration::from_hours(2)).await;
     check(&ledger, &letter, before, Standing::RanOut);
-    assert!(!ledger.is_ours(&letter, before));
+    assert!(!ledger.let_go(&letter, before));
 }
 
 #[test]
@@ -179,4 +181,21 @@ fn a_site_that_holds_its_part_closes_all_its_lanes_until_letters_leave() {
     ledger.leave([claim(6), claim(7), claim(5), claim(4), claim(3)]);
     let room: HashMap<Lane, u32> = ledger.room(NOON).into_iter().collect();
     assert_eq!(room, [(Lane(0), 48)].into());
+}
+
+#[test]
+fn a_letter_whose_task_died_is_given_back_unless_it_may_have_arrived() {
+    let ledger = roomy();
+    let letters = [leased(1, 7), leased(2, 7)];
+    enter(&ledger, &letters, ledger.heard());
+    assert!(ledger.let_go(&letters[1], Timestamp::from_seconds(0)));
+    ledger.abandon(claim(1));
+    ledger.abandon(claim(2));
+    ledger.abandon(claim(3));
+    assert!(ledger.is_empty());
+    assert_eq!(ledger.leases().len(), 1, "the journal still tells of it");
+    let back = ledger.take_abandoned();
+    assert_eq!(back.len(), 1);
+    assert_eq!(back[0].2, claim(1).1);
+    assert_eq!(ledger.leases().len(), 0);
 }

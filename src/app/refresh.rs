@@ -1,0 +1,181 @@
+//! Notices what the operator changes in the folders of templates and keys while the node runs.
+//!
+//! Owns a look every second. Promises: what changed is in force within two looks, in the engine first and then in the
+//! database's registry; what cannot be read leaves the last good version in force and is said once for each change; a new
+//! selector of a domain that signs already waits until DNS shows its record, because a signature that nobody can verify is
+//! worse than an old one. Leaves reading to `desk`, the exchange to `engine::Live`; see `folder` for how a change is seen.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use tokio::{task::spawn_blocking, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::{
+    desk,
+    folder::{Marks, marks},
+};
+use crate::{
+    config::Config,
+    dkim::{Keyring, PublicKey, dns_record, is_published},
+    engine::Desk,
+    mail::Domain,
+    net::Resolver,
+    store::{PgStore, Registry},
+};
+
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often DNS is asked whether it shows a new selector by now.
+const ASK: Duration = Duration::from_secs(5);
+
+/// What lay in the folders at some moment.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    templates: Marks,
+    keys: Marks,
+}
+
+impl Seen {
+    pub(super) fn now(config: &Config) -> Self {
+        Self {
+            templates: marks(&config.templates.folder),
+            keys: marks(&config.dkim.folder),
+        }
+    }
+}
+
+/// The looking.
+pub(super) struct Refresh {
+    pub(super) config: Arc<Config>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) store: PgStore,
+    /// Asked about new selectors; it must not believe for long that there is no record.
+    pub(super) dns: Resolver,
+    /// What was seen before the desk was set up.
+    pub(super) seen: Seen,
+    /// What the database knows.
+    pub(super) told: Registry,
+    /// When DNS is asked again about selectors that wait.
+    pub(super) ask_at: Option<Instant>,
+}
+
+impl Refresh {
+    /// Looks until told to stop.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(LOOK))
+            .await
+            .is_some()
+        {
+            self.look().await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let config = Arc::clone(&self.config);
+        let Ok(seen) = spawn_blocking(move || Seen::now(&config)).await else {
+            return;
+        };
+        if seen.templates != self.seen.templates {
+            self.read_templates().await;
+        }
+        let is_due = self.ask_at.is_some_and(|at| at <= Instant::now());
+        if seen.keys != self.seen.keys || is_due {
+            self.read_keys(seen.keys != self.seen.keys).await;
+        }
+        self.seen = seen;
+        self.tell().await;
+    }
+
+    async fn read_templates(&self) {
+        match self.reading(desk::templates).await {
+            Ok(templates) => {
+                let names: Vec<&str> = templates.names().map(|(name, _)| name).collect();
+                info!("Took over the changed templates: {}", names.join(", "));
+                self.desk.templates.replace(templates);
+            }
+            Err(trouble) => error!(
+                "The changed templates cannot be used, those read before stay in force: {trouble:#}"
+            ),
+        }
+    }
+
+    async fn read_keys(&mut self, is_news: bool) {
+        self.ask_at = None;
+        match self.newest_published(is_news).await {
+            Ok(keyring) if !is_same(&keyring, &self.desk.keyring.get()) => {
+                info!("Took over the changed keys, which sign now: {keyring:?}");
+                self.desk.keyring.replace(keyring);
+            }
+            Ok(_) => {}
+            Err(trouble) => error!(
+                "The changed keys cannot be used, those read before stay in force: {trouble:#}"
+            ),
+        }
+    }
+
+    /// The newest key of each domain that strangers can verify.
+    async fn newest_published(&mut self, is_news: bool) -> Result<Keyring> {
+        let newest = self.reading(|config| desk::keyring(config, &BTreeMap::new()));
+        let newest = newest.await?;
+        let signing = self.desk.keyring.get();
+        let mut chosen: BTreeMap<Domain, String> = BTreeMap::new();
+        for key in newest.public_keys() {
+            let Some(before) = signing.public_keys().find(|old| is_successor(key, old)) else {
+                continue;
+            };
+            let name = dns_record(key).name;
+            if is_published(key, &self.dns.texts(&name).await) {
+                continue;
+            }
+            if is_news {
+                info!(
+                    "A new key waits until DNS shows {name}; {} signs on",
+                    before.selector
+                );
+            }
+            chosen.insert(key.domain.clone(), before.selector.clone());
+            self.ask_at = Some(Instant::now() + ASK);
+        }
+        if chosen.is_empty() {
+            return Ok(newest);
+        }
+        self.reading(move |config| desk::keyring(config, &chosen))
+            .await
+    }
+
+    /// Files are read where waiting for them keeps nobody else waiting.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Config) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let config = Arc::clone(&self.config);
+        spawn_blocking(move || read(&config)).await?
+    }
+
+    /// Tells the database, when something new may be named or something old no longer.
+    async fn tell(&mut self) {
+        let (templates, keyring) = (self.desk.templates.get(), self.desk.keyring.get());
+        let registry = desk::registry_of(&self.config, &templates, &keyring);
+        if registry == self.told {
+            return;
+        }
+        match self.store.sync_registry(&registry).await {
+            Ok(()) => self.told = registry,
+            Err(trouble) => {
+                error!(error = ?trouble, "Letters cannot name what is new yet; the database is told again soon");
+            }
+        }
+    }
+}
+
+fn is_successor(key: &PublicKey, old: &PublicKey) -> bool {
+    let same_place = key.domain == old.domain && key.algorithm == old.algorithm;
+    same_place && key.selector != old.selector
+}
+
+fn is_same(one: &Keyring, other: &Keyring) -> bool {
+    one.public_keys().eq(other.public_keys())
+}

@@ -1,0 +1,51 @@
+//! The desk: what the operator has set, as the engine reads it.
+//!
+//! Owns the settings of one engine in one place. Promises: read by every worker, changed by none but for what is
+//! [`Live`]. Leaves reading them from a file to `app::desk`, and their meaning to the rooms whose words they are.
+
+use std::collections::HashMap;
+
+use super::{Limits, Live, Trust};
+use crate::{
+    compose::{Identity, Style, TemplateSet},
+    dkim::Keyring,
+    policy::StreamPolicy,
+    route::{Family, FixedRoutes, Source, TlsPolicy},
+    smtp::Timeouts,
+};
+
+/// What the operator has set.
+pub struct Desk {
+    /// How much at once, how long.
+    pub limits: Limits,
+    /// Policy and looks of each stream, by name.
+    pub streams: HashMap<String, Stream>,
+    /// For letters of a stream that is not configured any more.
+    pub stray: StreamPolicy,
+    /// Our own domains and tokens.
+    pub identity: Identity,
+    /// The templates.
+    pub templates: Live<TemplateSet>,
+    /// The signing keys.
+    pub keyring: Live<Keyring>,
+    /// Where we send from.
+    pub sources: Vec<Source>,
+    /// Ways that the operator has fixed.
+    pub fixed: FixedRoutes,
+    /// Which IP versions, in which order.
+    pub family: Family,
+    /// TLS towards MX hosts.
+    pub tls: TlsPolicy,
+    /// How certificates are looked at.
+    pub trust: Trust,
+    /// Patience at each stage of the talk.
+    pub timeouts: Timeouts,
+}
+
+/// One kind of mail.
+pub struct Stream {
+    /// When to retry, when to give up.
+    pub policy: StreamPolicy,
+    /// Which headers it wears.
+    pub style: Style,
+}
