@@ -23,142 +23,133 @@ const RCPT: &str = "C RCPT\nS 250 ok\n";
 const DATA: &str = "C DATA\nS 354 go\n";
 
 /// What a receiver does, what becomes of the letter, and words of its last event.
-fn scripts() -> Vec<(String, &'static str, &'static str)> {
-    let say = |parts: &[&str]| parts.concat();
-    vec![
-        (say(&["SILENCE"]), "expired", "timed-out at banner"),
-        (
-            say(&["S 220 mx\nC EHLO\nSILENCE"]),
-            "expired",
-            "timed-out at ehlo",
-        ),
-        (
-            say(&[HELLO, "C MAIL\nSILENCE"]),
-            "expired",
-            "timed-out at mail_from",
-        ),
-        (
-            say(&[HELLO, MAIL, "C RCPT\nSILENCE"]),
-            "expired",
-            "timed-out at rcpt_to",
-        ),
-        (
-            say(&[HELLO, MAIL, RCPT, "C DATA\nSILENCE"]),
-            "expired",
-            "timed-out at data",
-        ),
-        (
-            say(&[HELLO, MAIL, RCPT, DATA, "M\nSILENCE"]),
-            "in_doubt",
-            "timed-out at final_dot",
-        ),
-        // A short letter is on the wire up to its dot at once: nobody knows how much of it was read.
-        (
-            say(&[HELLO, MAIL, RCPT, DATA, "BYTES 64"]),
-            "in_doubt",
-            "nobody knows",
-        ),
-        (
-            say(&[HELLO, MAIL, RCPT, DATA, "M"]),
-            "in_doubt",
-            "nobody knows",
-        ),
-        (
-            say(&["FLOOD 2000 220-a reply that never ends and never ends and so on\\r\\n"]),
-            "expired",
-            "garbage",
-        ),
-        (say(&["FLOOD 100000 x"]), "expired", "garbage"),
-        (say(&["FLOOD 1000 \\xff\\0\\xff"]), "expired", "closed"),
-        (say(&["RAW \\xff\\0\\r\\n\nSILENCE"]), "expired", "garbage"),
-        // What a slip or a lie in the greeting must not do: bounce a letter that was never tried.
-        (
-            say(&[
-                "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 99999999999999999999999\n",
-                MAIL,
-                RCPT,
-                DATA,
-                "M\nS 250 ok\nSILENCE",
-            ]),
-            "delivered",
-            "ok",
-        ),
-        (
-            say(&[
-                "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 1\n",
-                MAIL,
-                RCPT,
-                DATA,
-                "M\nS 250 ok\nSILENCE",
-            ]),
-            "delivered",
-            "ok",
-        ),
-        (
-            say(&[
-                "S 220 mx\nC EHLO\nFLOOD 1500 250-a line of many, padded with words and words\\r\\n",
-            ]),
-            "expired",
-            "more than 512 lines",
-        ),
-        (
-            say(&[
-                HELLO,
-                MAIL,
-                "C RCPT\nFLOOD 1500 550-a line of many, padded with words and words\\r\\n",
-            ]),
-            "expired",
-            "more than 512 lines",
-        ),
-        (
-            say(&[HELLO, MAIL, RCPT, DATA, "M\nFLOOD 100000 250"]),
-            "in_doubt",
-            "longer than 8192 octets",
-        ),
-        (
-            say(&[HELLO, MAIL, RCPT, DATA, "M\nS 354 more"]),
-            "in_doubt",
-            "makes no sense here",
-        ),
-        (
-            say(&[HELLO, MAIL, RCPT, DATA, "S 250 accepted already\nSILENCE"]),
-            "expired",
-            "a command that was not given",
-        ),
-        (
-            say(&[
-                "S 220 mx\nC EHLO\nS 250-mx\nS 250 STARTTLS\nC STARTTLS\nRAW 220 go\\r\\n250 injected\\r\\n\nSILENCE",
-            ]),
-            "expired",
-            "a command that was not given",
-        ),
-        (
-            say(&["RAW 220-a\\r\\n550 b\\r\\n\nSILENCE"]),
-            "expired",
-            "contradict each other",
-        ),
-        (
-            say(&["RAW HTTP/1.1 400 Bad Request\\r\\n\\r\\n\nSILENCE"]),
-            "expired",
-            "not an SMTP reply",
-        ),
-        (
-            say(&[
-                HELLO,
-                MAIL,
-                "C RCPT\nRAW 550 5.1.1 no \\0 such \\xff user\\r\\n\nSILENCE",
-            ]),
-            "bounced",
-            "user",
-        ),
-        (say(&["S 554 go away"]), "expired", "go away"),
-        (
-            say(&["DRIP\n", HELLO, MAIL, RCPT, DATA, "M\nS 250 ok\nSILENCE"]),
-            "delivered",
-            "ok",
-        ),
-    ]
-}
+const SCRIPTS: &[(&[&str], &str, &str)] = &[
+    (&["SILENCE"], "expired", "timed-out at banner"),
+    (
+        &["S 220 mx\nC EHLO\nSILENCE"],
+        "expired",
+        "timed-out at ehlo",
+    ),
+    (
+        &[HELLO, "C MAIL\nSILENCE"],
+        "expired",
+        "timed-out at mail_from",
+    ),
+    (
+        &[HELLO, MAIL, "C RCPT\nSILENCE"],
+        "expired",
+        "timed-out at rcpt_to",
+    ),
+    (
+        &[HELLO, MAIL, RCPT, "C DATA\nSILENCE"],
+        "expired",
+        "timed-out at data",
+    ),
+    (
+        &[HELLO, MAIL, RCPT, DATA, "M\nSILENCE"],
+        "in_doubt",
+        "timed-out at final_dot",
+    ),
+    // A short letter is on the wire up to its dot at once: nobody knows how much of it was read.
+    (
+        &[HELLO, MAIL, RCPT, DATA, "BYTES 64"],
+        "in_doubt",
+        "nobody knows",
+    ),
+    (&[HELLO, MAIL, RCPT, DATA, "M"], "in_doubt", "nobody knows"),
+    (
+        &["FLOOD 2000 220-a reply that never ends and never ends and so on\\r\\n"],
+        "expired",
+        "garbage",
+    ),
+    (&["FLOOD 100000 x"], "expired", "garbage"),
+    (&["FLOOD 1000 \\xff\\0\\xff"], "expired", "closed"),
+    (&["RAW \\xff\\0\\r\\n\nSILENCE"], "expired", "garbage"),
+    // What a slip or a lie in the greeting must not do: bounce a letter that was never tried.
+    (
+        &[
+            "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 99999999999999999999999\n",
+            MAIL,
+            RCPT,
+            DATA,
+            "M\nS 250 ok\nSILENCE",
+        ],
+        "delivered",
+        "ok",
+    ),
+    (
+        &[
+            "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 1\n",
+            MAIL,
+            RCPT,
+            DATA,
+            "M\nS 250 ok\nSILENCE",
+        ],
+        "delivered",
+        "ok",
+    ),
+    (
+        &["S 220 mx\nC EHLO\nFLOOD 1500 250-a line of many, padded with words and words\\r\\n"],
+        "expired",
+        "more than 512 lines",
+    ),
+    (
+        &[
+            HELLO,
+            MAIL,
+            "C RCPT\nFLOOD 1500 550-a line of many, padded with words and words\\r\\n",
+        ],
+        "expired",
+        "more than 512 lines",
+    ),
+    (
+        &[HELLO, MAIL, RCPT, DATA, "M\nFLOOD 100000 250"],
+        "in_doubt",
+        "longer than 8192 octets",
+    ),
+    (
+        &[HELLO, MAIL, RCPT, DATA, "M\nS 354 more"],
+        "in_doubt",
+        "makes no sense here",
+    ),
+    (
+        &[HELLO, MAIL, RCPT, DATA, "S 250 accepted already\nSILENCE"],
+        "expired",
+        "a command that was not given",
+    ),
+    (
+        &[
+            "S 220 mx\nC EHLO\nS 250-mx\nS 250 STARTTLS\nC STARTTLS\nRAW 220 go\\r\\n250 injected\\r\\n\nSILENCE",
+        ],
+        "expired",
+        "a command that was not given",
+    ),
+    (
+        &["RAW 220-a\\r\\n550 b\\r\\n\nSILENCE"],
+        "expired",
+        "contradict each other",
+    ),
+    (
+        &["RAW HTTP/1.1 400 Bad Request\\r\\n\\r\\n\nSILENCE"],
+        "expired",
+        "not an SMTP reply",
+    ),
+    (
+        &[
+            HELLO,
+            MAIL,
+            "C RCPT\nRAW 550 5.1.1 no \\0 such \\xff user\\r\\n\nSILENCE",
+        ],
+        "bounced",
+        "user",
+    ),
+    (&["S 554 go away"], "expired", "go away"),
+    (
+        &["DRIP\n", HELLO, MAIL, RCPT, DATA, "M\nS 250 ok\nSILENCE"],
+        "delivered",
+        "ok",
+    ),
+];
 
 /// Name servers and hosts that misbehave.
 const NAMES: [(Breakage, &str, &str); 6] = [
@@ -184,8 +175,7 @@ fn hasty() -> Wishes {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_misbehaves_ends_in_a_verdict() {
-    let scripts = scripts();
-    let mut plan = Plan::empty(7).with(provider("bad", scripts.len(), Temper::generous()));
+    let mut plan = Plan::empty(7).with(provider("bad", SCRIPTS.len(), Temper::generous()));
     let mut dead = provider("dead", 1, Temper::generous());
     dead.sites[0].hosts[0].health = Health::Refusing;
     plan = plan.with(dead);
@@ -200,17 +190,18 @@ async fn a_receiver_that_misbehaves_ends_in_a_verdict() {
     }
     let identity = Arc::new(Identity::new());
     let mut receivers = JoinSet::new();
-    for (n, (script, state, words)) in scripts.into_iter().enumerate() {
+    for (n, (script, state, words)) in SCRIPTS.iter().enumerate() {
         let receiver = Receiver::start(Arc::clone(&identity)).await;
         // The plan's first hosts got the first documentation addresses.
         let address = [192, 0, 2, u8::try_from(n + 1).unwrap()].into();
         world.lines.reroute.insert(address, receiver.socket);
+        let script = script.concat();
         receivers.spawn(async move {
             loop {
                 receiver.play(&script).await;
             }
         });
-        expected.push((format!("anna@{n}.bad.example"), state, words));
+        expected.push((format!("anna@{n}.bad.example"), *state, *words));
     }
 
     world

@@ -169,7 +169,7 @@ async fn a_host_that_knows_only_helo_is_spoken_to() {
 async fn what_the_host_cannot_take_is_not_sent() {
     let offer = "S 220 mx\nC EHLO\nS 250-mx\nS 250 SIZE 70000";
     let large = Case {
-        message: [b'x'; 70_001].to_vec(),
+        message: vec![b'x'; 70_001],
         letters: 2,
         ..Case::default()
     };
