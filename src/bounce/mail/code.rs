@@ -5,7 +5,7 @@
 
 use crate::{
     bounce,
-    mail::{EnhancedCode, Finding, Provider, Reply, Stage, Term},
+    mail::{EnhancedCode, Finding, Provider, Term},
 };
 
 /// Longer words say nothing new; the rules read as much.
@@ -64,18 +64,8 @@ pub(super) fn classify(
     provider: Provider,
     term: Option<Term>,
 ) -> Finding {
-    let basic = code.unwrap_or(if term == Some(Term::Transient) {
-        450
-    } else {
-        550
-    });
-    let reply = Reply {
-        stage: Stage::RcptTo,
-        code: basic,
-        enhanced,
-        text: words[..words.floor_char_boundary(WORDS_MAX_BYTES)].to_owned(),
-    };
-    let mut finding = bounce::classify(&reply, provider);
+    let words = &words[..words.floor_char_boundary(WORDS_MAX_BYTES)];
+    let mut finding = bounce::classify_words(words, code, enhanced, provider);
     if term == Some(Term::Transient) {
         finding.term = Term::Transient;
     }
