@@ -31,5 +31,4 @@ mod process;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "promises/world.rs"]
-#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod world;
