@@ -6,6 +6,7 @@
 //! suppressed is for `policy::judge`. Read [`rules`] next, then `rules.toml`.
 
 pub mod hints;
+pub mod mail;
 mod quoted;
 pub mod rules;
 pub mod text;
