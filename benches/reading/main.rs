@@ -57,7 +57,7 @@ fn seconds_per_pass(mut work: impl FnMut()) -> Result<f64> {
     loop {
         hint::black_box(&mut work)();
         passes += 1;
-        let spent = (clock()? - begin).as_secs_f64();
+        let spent = clock()?.saturating_sub(begin).as_secs_f64();
         if spent >= 0.5 {
             return Ok(spent / f64::from(passes));
         }

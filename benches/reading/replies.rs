@@ -38,8 +38,8 @@ pub(crate) fn mixed(count: usize) -> Vec<Heard> {
         })
         .collect();
     // A step that shares no factor with the number of examples visits each of them once per turn.
-    let step = (taught.len() * 5 / 8..).find(|step| coprime(*step, taught.len()));
-    let step = step.unwrap_or(1);
+    let mut steps = taught.len() * 5 / 8..taught.len();
+    let step = steps.find(|step| coprime(*step, taught.len())).unwrap_or(1);
     (0..count)
         .filter_map(|number| {
             let (rule, line) = taught[number * step % taught.len()];
