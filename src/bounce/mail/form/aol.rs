@@ -1,0 +1,36 @@
+//! Notices that list local parts only, as AOL did: the domain is the reporter's own.
+
+use super::Case;
+use crate::bounce::mail::{draft::Draft, original, phrase::Sign};
+
+/// No local part has more octets (RFC 5321 §4.5.3.1.1).
+const LOCAL_MAX_BYTES: usize = 64;
+
+pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
+    let from = original::addresses(&case.mail.head, "From");
+    let domain = from.first().and_then(|from| from.split('@').nth(1));
+    let Some(domain) = domain.filter(|_| case.notice.has(Sign::Failed)) else {
+        return Vec::new();
+    };
+    let locals = case
+        .notice
+        .text
+        .lines()
+        .filter(|line| is_indented_word(line));
+    let words = super::reasons(case.notice).pop().unwrap_or_default();
+    locals
+        .map(|local| Draft::new(&format!("{}@{domain}", local.trim()), &words))
+        .collect()
+}
+
+/// A line with nothing but one indented word that could be a local part.
+fn is_indented_word(line: &str) -> bool {
+    let word = line.trim();
+    let fits = (2..=LOCAL_MAX_BYTES).contains(&word.len());
+    let plain = word
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte));
+    fits && plain
+        && line.starts_with(['\t', ' '])
+        && word.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
