@@ -26,8 +26,8 @@ fn main() {
         }
         let report = mail::read(&bytes);
         let mut rec: Vec<_> = report.recipients.iter().map(|t| {
-            let perm = match (t.action, t.enhanced.map(|e| e.class).or(t.code.map(|c| (c / 100) as u8))) { (postrider::mail::Action::Delayed, _) => Some(false), (_, Some(5)) => Some(true), (_, Some(4)) => Some(false), _ => t.finding.as_ref().map(|f| f.term == Term::Permanent) };
-            let hard = t.finding.as_ref().is_some_and(|f| matches!(f.class, Class::BadMailbox | Class::BadDomain) && f.term == Term::Permanent) && t.action == postrider::mail::Action::Failed && perm != Some(false);
+            let perm = t.is_permanent();
+let hard = t.finding.as_ref().is_some_and(|f| matches!(f.class, Class::BadMailbox | Class::BadDomain) && f.term == Term::Permanent) && t.action == postrider::mail::Action::Failed && perm;
             let class = t.finding.as_ref().map_or("delivered", |f| f.class.name());
             serde_json::json!({"address": t.address, "also": t.also, "action": t.action.name(), "status": t.enhanced.map(|e| e.to_string()), "class": class, "permanent": perm, "hard": hard, "rule": t.finding.as_ref().map(|f| f.rule.clone()), "words": t.words})
         }).collect();

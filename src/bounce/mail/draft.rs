@@ -4,10 +4,8 @@
 //! delay never suppresses, whatever its words; where codes and words of one report contradict each other about how long,
 //! the status field wins, because the reporter wrote it about this very letter. Decides nothing: see `policy::judge`.
 
-use crate::{
-    bounce::mail::code,
-    mail::{Action, EnhancedCode, Finding, Provider, Term, Told},
-};
+use super::{address, code};
+use crate::mail::{Action, EnhancedCode, Finding, Provider, Term, Told};
 
 /// One recipient of a report, as found.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +37,17 @@ impl Draft {
             },
             ..Self::default()
         }
+    }
+
+    /// Whether the address can be one: a local part and a domain.
+    pub(super) fn is_addressed(&self) -> bool {
+        address::first(&self.address).is_some_and(|found| found.start <= 1)
+    }
+
+    /// Whether neither words nor status say what went wrong.
+    pub(super) fn is_vague(&self) -> bool {
+        let general = |code: EnhancedCode| code.subject == 0 && code.detail == 0;
+        self.status.is_none_or(general)
     }
 
     /// Whether this is about the same mailbox as that address.
@@ -83,11 +92,7 @@ impl Draft {
         let provider = self.provider();
         let term = term(code, enhanced, action);
         let mut best: Option<(String, Finding)> = None;
-        for words in self
-            .words
-            .iter()
-            .flat_map(|words| [code::behind(words), words.as_str()])
-        {
+        for words in self.candidates() {
             let finding = code::classify(words, code, enhanced, provider, term);
             let by_text = !code::is_fallback(&finding.rule);
             if by_text || best.is_none() {
@@ -102,6 +107,17 @@ impl Draft {
             (String::new(), finding)
         });
         (words, Some(finding))
+    }
+
+    /// The words in the order in which rules read them. A quoted reply counts before the talk about it, and one with its
+    /// step of the talk before one without.
+    fn candidates(&self) -> Vec<&str> {
+        let mut words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        words.sort_by_key(|words| !words.contains("(in reply to "));
+        words
+            .into_iter()
+            .flat_map(|words| [code::refused_step(words), code::behind(words), words])
+            .collect()
     }
 
     fn provider(&self) -> Provider {

@@ -18,9 +18,13 @@ const ENTRIES_MAX: usize = 1000;
 /// A reason is a few lines; what goes on is something else.
 const WORDS_MAX_BYTES: usize = 2048;
 
-/// The recipients that a notice lists. `own` are the addresses that the report was sent to.
-pub(super) fn read(notice: &Notice<'_>, own: &[String]) -> Vec<Draft> {
-    let mut reader = Reader::default();
+/// The recipients that a notice lists. `own` are the addresses that the report was sent to; `armed` says that addresses
+/// count before any phrase announces them.
+pub(super) fn read(notice: &Notice<'_>, own: &[String], armed: bool) -> Vec<Draft> {
+    let mut reader = Reader {
+        armed,
+        ..Reader::default()
+    };
     for line in notice.lines() {
         reader.take(line);
         if reader.entries.len() >= ENTRIES_MAX {
@@ -57,6 +61,8 @@ struct Reader<'t> {
     open: Option<usize>,
     /// Words behind the entries that belong to none of them.
     after: String,
+    /// Whether a footer has begun.
+    ended: bool,
 }
 
 struct Entry<'t> {
@@ -65,36 +71,49 @@ struct Entry<'t> {
     words: String,
     /// Whether the words say something, and are more than a label.
     says: bool,
+    /// Whether it was found inside of a sentence.
+    inline: bool,
 }
 
 impl<'t> Reader<'t> {
     fn take(&mut self, line: Line<'_, 't>) {
         let text = line.text.trim();
-        if !text.chars().any(char::is_alphanumeric) {
+        if !text.chars().any(char::is_alphanumeric) && !is_footer(text) {
             return self.pause();
         }
-        if let Some((address, rest)) = self.announced(line) {
-            return self.enter(address, rest, indent(line.text));
+        if is_footer(text) {
+            self.ended = true;
+        }
+        if self.ended {
+            return;
+        }
+        if let Some((address, before, rest)) = self.announced(line) {
+            self.enter(address, "", indent(line.text), true);
+            // "Unknown user: a@b.example" tells its reason before the address.
+            self.add(before);
+            return self.add(rest);
         }
         let leading = address::leading(line.text).filter(|_| self.armed || is_strict(text));
         match leading {
             Some((address, rest)) if !self.continues(address, line.text) => {
                 self.armed = true;
-                self.enter(address, rest, indent(line.text));
+                self.enter(address, rest, indent(line.text), false);
             }
             _ => self.add(text),
         }
     }
 
     /// The address behind a phrase on the same line.
-    fn announced(&mut self, line: Line<'_, 't>) -> Option<(&'t str, &'t str)> {
+    fn announced(&mut self, line: Line<'_, 't>) -> Option<(&'t str, &'t str, &'t str)> {
         let announces = |sign| matches!(sign, Sign::Failed | Sign::Delayed | Sign::Delivered);
         let hit = line.hits.iter().find(|hit| announces(hit.sign))?;
         self.armed = true;
-        let behind = &line.text[(hit.end - line.start.min(hit.end)).min(line.text.len())..];
-        let found = address::first(behind)?;
-        let rest = behind[found.end..].trim_start_matches(['>', '"', '\'', ']', ')', '.', ',']);
-        (!self.continues(found.address, line.text)).then_some((found.address, rest))
+        let from = (hit.end - line.start.min(hit.end)).min(line.text.len());
+        let found = address::first(&line.text[from..])?;
+        let (start, end) = (from + found.start, from + found.end);
+        let before = line.text[..start].trim_end_matches(['<', '[', '"', '\'', '(']);
+        let rest = line.text[end..].trim_start_matches(['>', '"', '\'', ']', ')', '.', ',']);
+        (!self.continues(found.address, line.text)).then_some((found.address, before, rest))
     }
 
     /// Whether an address only belongs to the reason of the open entry.
@@ -106,7 +125,7 @@ impl<'t> Reader<'t> {
             || !open.words.is_empty() && indent(line) > open.indent
     }
 
-    fn enter(&mut self, address: &'t str, rest: &str, indent: usize) {
+    fn enter(&mut self, address: &'t str, rest: &str, indent: usize, inline: bool) {
         let known = self
             .entries
             .iter()
@@ -118,6 +137,7 @@ impl<'t> Reader<'t> {
                 indent,
                 words: String::new(),
                 says: false,
+                inline,
             });
         }
         self.open = Some(index);
@@ -154,9 +174,9 @@ impl<'t> Reader<'t> {
                 .any(|own| own.eq_ignore_ascii_case(entry.address))
                 || is_office(entry.address)
         };
-        if self.entries.iter().any(|entry| !is_own(entry)) {
-            self.entries.retain(|entry| !is_own(entry));
-        }
+        let listed = self.entries.iter().any(|entry| !is_own(entry));
+        self.entries
+            .retain(|entry| !is_own(entry) || !listed && !entry.inline);
         // Addresses listed one below the other share the reason below the last of them.
         let mut shared = self.after.clone();
         for entry in self.entries.iter_mut().rev() {
@@ -196,6 +216,11 @@ fn is_office(address: &str) -> bool {
         "support",
     ]
     .contains(&local.as_str())
+}
+
+/// A line of underscores, below which companies write about themselves.
+fn is_footer(line: &str) -> bool {
+    line.len() >= 20 && line.bytes().all(|byte| byte == b'_')
 }
 
 fn indent(line: &str) -> usize {

@@ -20,8 +20,6 @@ pub(super) struct Sender {
     pub(super) automatic: bool,
     /// The recipients that failed are named in the head.
     pub(super) names_failed: bool,
-    /// The subject in lower case.
-    pub(super) subject: String,
 }
 
 /// Names under which mail systems write.
@@ -145,7 +143,6 @@ impl Sender {
             answers: answers(head, &subject),
             automatic: automatic.is_some_and(|how| how != "no"),
             names_failed: head.has("X-Failed-Recipients"),
-            subject,
         }
     }
 }
@@ -164,4 +161,28 @@ fn answers(head: &Fields<'_>, subject: &str) -> bool {
     marks.iter().any(|name| head.has(name))
         || precedence.is_some_and(|how| how.replace('-', "_") == "auto_reply")
         || ANSWERS.iter().any(|words| subject.contains(words))
+}
+
+/// Words by which challenge systems ask a sender to prove that it is a person.
+const CHALLENGES: [&str; 9] = [
+    "is protected by",
+    "confirm that you are",
+    "verify that you are human",
+    "to have your address added",
+    "allowed list",
+    "click on the following link",
+    "challenge-response",
+    "подтвердите, что вы",
+    "подтверждения отправки",
+];
+
+/// Whether a text asks the sender to prove itself. Two of the words are needed: one alone stands in newsletters too.
+pub(super) fn challenges(text: &str) -> bool {
+    let start = &text[..text.floor_char_boundary(4096)];
+    let lower = start.to_lowercase();
+    CHALLENGES
+        .iter()
+        .filter(|words| lower.contains(**words))
+        .count()
+        >= 2
 }

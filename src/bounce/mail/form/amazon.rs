@@ -37,6 +37,11 @@ fn first_value(text: &str) -> Option<Value> {
         .ok()
 }
 
+/// Whether it tells of a bounce or a delivery.
+pub(super) fn is_delivery(told: &Value) -> bool {
+    told["bounce"].is_object() || told["delivery"].is_object()
+}
+
 fn recipients(told: &Value) -> Vec<Draft> {
     let kind = told["notificationType"]
         .as_str()

@@ -5,21 +5,22 @@
 //! put it into [`FORMS`]; `docs/bounces.md` shows how.
 
 mod amazon;
-mod aol;
 mod fields;
+mod labelled;
+mod local;
 mod malformed;
 mod returned;
 mod smtpd;
 mod transcript;
 
-use std::borrow::Cow;
-
-use super::{draft::Draft, field::Fields, listed, notice::Notice, part::Mail};
+use super::{draft::Draft, field::Fields, listed, notice::Notice, part::Mail, sender::Sender};
 
 /// What a form may read.
 pub(super) struct Case<'m, 'x> {
     /// The mail.
     pub(super) mail: &'m Mail<'x>,
+    /// Who writes it.
+    pub(super) sender: Sender,
     /// Its words for people.
     pub(super) notice: &'m Notice<'m>,
     /// The head of the returned letter.
@@ -36,7 +37,7 @@ pub(super) struct Form {
 }
 
 /// The forms, in the order in which they are tried.
-const FORMS: [Form; 8] = [
+const FORMS: [Form; 11] = [
     Form {
         name: "amazon-sns",
         read: amazon::read,
@@ -59,15 +60,27 @@ const FORMS: [Form; 8] = [
     },
     Form {
         name: "listed",
-        read: |case| listed::read(case.notice, case.own),
+        read: |case| listed::read(case.notice, case.own, false),
+    },
+    Form {
+        name: "failed-recipients",
+        read: returned::named_in_head,
+    },
+    Form {
+        name: "leading",
+        read: |case| listed::read(case.notice, case.own, true),
+    },
+    Form {
+        name: "labelled",
+        read: labelled::read,
     },
     Form {
         name: "local-parts",
-        read: aol::read,
+        read: local::read,
     },
     Form {
         name: "returned-letter",
-        read: returned::read,
+        read: returned::sent_to,
     },
 ];
 
@@ -79,43 +92,41 @@ pub(super) fn read(case: &Case<'_, '_>) -> Option<(&'static str, Vec<Draft>)> {
     })
 }
 
+/// The notification for machines that the mail consists of, if it is one.
+pub(super) fn notification(case: &Case<'_, '_>) -> Option<serde_json::Value> {
+    amazon::notification(case.notice.text)
+}
+
 /// Whether the mail is a notification for machines about a delivery.
 pub(super) fn is_notification(case: &Case<'_, '_>) -> bool {
-    amazon::notification(case.notice.text).is_some()
+    notification(case).is_some_and(|told| amazon::is_delivery(&told))
 }
 
-/// The reasons in a notice where they stand apart from the addresses: lines that look like replies, or else all its words.
-pub(super) fn reasons(notice: &Notice<'_>) -> Vec<String> {
-    let replies: Vec<&str> = notice
+/// The replies in a notice that stand apart from the addresses.
+pub(super) fn replies(notice: &Notice<'_>) -> Vec<String> {
+    let lines = notice
         .text
         .lines()
-        .map(str::trim)
-        .filter(|line| is_reply(line))
-        .take(8)
-        .collect();
-    let mut reasons: Vec<String> = replies
-        .iter()
-        .map(|line| line.trim_start_matches("<<<").trim().to_owned())
-        .collect();
-    let words: Cow<'_, str> = notice
-        .text
-        .split_whitespace()
-        .take(200)
-        .collect::<Vec<_>>()
-        .join(" ")
-        .into();
-    if !words.is_empty() {
-        reasons.push(words.into_owned());
-    }
-    reasons
+        .map(|line| line.trim().trim_start_matches(['<', '-']).trim_start());
+    let replies = lines.filter(|line| is_reply(line)).take(8);
+    replies.map(str::to_owned).collect()
 }
 
-/// `550 5.1.1 ...`, `<<< 550 ...`, `550-...`.
+/// All the words of a notice, as far as they can matter.
+pub(super) fn words(notice: &Notice<'_>) -> String {
+    let words: Vec<&str> = notice.text.split_whitespace().take(200).collect();
+    words.join(" ")
+}
+
+/// `550 ...`, `550-...`, `5.1.1 ...`.
 fn is_reply(line: &str) -> bool {
-    let line = line.trim_start_matches("<<<").trim_start();
     let bytes = line.as_bytes();
-    bytes.len() > 4
-        && matches!(bytes[0], b'4' | b'5')
-        && bytes[1..3].iter().all(u8::is_ascii_digit)
-        && matches!(bytes[3], b' ' | b'-')
+    let digits = |range: std::ops::Range<usize>| {
+        bytes
+            .get(range)
+            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    let code = digits(1..3) && matches!(bytes.get(3), Some(b' ' | b'-'));
+    let enhanced = bytes.get(1) == Some(&b'.') && digits(2..3) && bytes.get(3) == Some(&b'.');
+    matches!(bytes.first(), Some(b'4' | b'5')) && (code || enhanced)
 }

@@ -1,4 +1,5 @@
-//! Notices that list local parts only, as AOL did: the domain is the reporter's own.
+//! Notices that list local parts only, as AOL did: the domain is that of the returned letter's recipient, or else the
+//! reporter's own.
 
 use super::Case;
 use crate::bounce::mail::{draft::Draft, original, phrase::Sign};
@@ -12,15 +13,23 @@ pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
     let Some(domain) = domain.filter(|_| case.notice.has(Sign::Failed)) else {
         return Vec::new();
     };
+    let sent_to = original::recipients(case.letter);
+    let words = super::words(case.notice);
     let locals = case
         .notice
         .text
         .lines()
         .filter(|line| is_indented_word(line));
-    let words = super::reasons(case.notice).pop().unwrap_or_default();
-    locals
-        .map(|local| Draft::new(&format!("{}@{domain}", local.trim()), &words))
-        .collect()
+    let draft = |local: &str| {
+        let known = sent_to
+            .iter()
+            .find(|to| to.split('@').next() == Some(local.trim()));
+        let address = known
+            .cloned()
+            .unwrap_or_else(|| format!("{}@{domain}", local.trim()));
+        Draft::new(&address, &words)
+    };
+    locals.map(draft).collect()
 }
 
 /// A line with nothing but one indented word that could be a local part.
