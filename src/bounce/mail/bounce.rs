@@ -109,8 +109,10 @@ fn explain(drafts: &mut [Draft], case: &Case<'_, '_>) {
 /// Where one recipient is told, replies that stand apart are about it, and so is everything else where it has no words.
 fn fill(drafts: &mut [Draft], case: &Case<'_, '_>, vague: bool) {
     if let [only] = drafts {
-        only.words.extend(form::replies(case.notice));
-        if only.words.is_empty() || vague && only.is_vague() {
+        if !only.is_coded() {
+            only.words.extend(form::replies(case.notice));
+        }
+        if only.is_silent() || vague && only.is_vague() {
             only.words.push(form::words(case.notice));
         }
     }

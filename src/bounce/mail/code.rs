@@ -22,6 +22,13 @@ pub(super) struct Said {
     start: usize,
 }
 
+impl Said {
+    /// Whether there is any code.
+    pub(super) const fn is_coded(&self) -> bool {
+        self.code.is_some() || self.enhanced.is_some()
+    }
+}
+
 /// The codes in words. The last reply counts where one quotes another: `554 4.4.7 expired <421 4.4.2 timed out>`.
 pub(super) fn read(words: &str) -> Said {
     let mut said = Said::default();

@@ -10,15 +10,19 @@ use super::{
 };
 use crate::mail::{Complaint, RcptSource, Report, ReportKind};
 
+type Reader = fn(&Case<'_, '_>) -> Option<Complaint>;
+
+/// The forms, in the order in which they are tried.
+const FORMS: [(&str, Reader); 4] = [
+    ("rfc5965", feedback),
+    ("jmrp", microsoft),
+    ("dmarc-notice", notice),
+    ("amazon-sns", amazon),
+];
+
 /// Reads a feedback report.
 pub(super) fn read(case: &Case<'_, '_>) -> Option<Report> {
-    let forms: [(&'static str, fn(&Case<'_, '_>) -> Option<Complaint>); 4] = [
-        ("rfc5965", feedback),
-        ("jmrp", microsoft),
-        ("dmarc-notice", notice),
-        ("amazon-sns", amazon),
-    ];
-    let found = forms
+    let found = FORMS
         .iter()
         .find_map(|(name, read)| Some((*name, read(case)?)));
     let (form, mut complaint) = found?;

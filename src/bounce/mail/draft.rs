@@ -44,6 +44,16 @@ impl Draft {
         address::first(&self.address).is_some_and(|found| found.start <= 1)
     }
 
+    /// Whether the words hold a code.
+    pub(super) fn is_coded(&self) -> bool {
+        self.words.iter().any(|words| code::read(words).is_coded())
+    }
+
+    /// Whether the words are labels only.
+    pub(super) fn is_silent(&self) -> bool {
+        self.words.iter().all(|words| words.ends_with(':'))
+    }
+
     /// Whether neither words nor status say what went wrong.
     pub(super) fn is_vague(&self) -> bool {
         let general = |code: EnhancedCode| code.subject == 0 && code.detail == 0;
@@ -63,7 +73,7 @@ impl Draft {
             .words
             .iter()
             .map(|words| code::read(words))
-            .find(|said| said.code.is_some() || said.enhanced.is_some());
+            .find(code::Said::is_coded);
         let said = said.unwrap_or_default();
         let enhanced = status(self.status, said.enhanced);
         let (words, finding) = if action.arrived() {

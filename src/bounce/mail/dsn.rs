@@ -162,7 +162,12 @@ fn diagnostic(value: &str) -> Option<String> {
     let words = match value.split_once(';') {
         // The exit status of a local mailer (RFC 3464 §9.2 shows the type).
         Some((kind, words)) if kind.trim().eq_ignore_ascii_case("x-unix") => {
-            return Some(format!("local mailer exit status {}", words.trim()));
+            let words = words.trim();
+            let status = words.bytes().all(|byte| byte.is_ascii_digit());
+            return Some(format!(
+                "local mailer{} {words}",
+                if status { " exit status" } else { ":" }
+            ));
         }
         Some((kind, words)) if kind.trim().len() <= 20 && !kind.trim().contains(' ') => words,
         _ => value,

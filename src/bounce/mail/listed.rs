@@ -23,6 +23,7 @@ const WORDS_MAX_BYTES: usize = 2048;
 pub(super) fn read(notice: &Notice<'_>, own: &[String], armed: bool) -> Vec<Draft> {
     let mut reader = Reader {
         armed,
+        picky: armed,
         ..Reader::default()
     };
     for line in notice.lines() {
@@ -54,6 +55,8 @@ pub(super) fn action(notice: &Notice<'_>) -> Action {
 
 #[derive(Default)]
 struct Reader<'t> {
+    /// Whether an address must stand alone or before a mark, because no phrase announces it.
+    picky: bool,
     /// Whether a phrase has announced recipients.
     armed: bool,
     entries: Vec<Entry<'t>>,
@@ -95,7 +98,7 @@ impl<'t> Reader<'t> {
         }
         let leading = address::leading(line.text).filter(|_| self.armed || is_strict(text));
         match leading {
-            Some((address, rest)) if !self.continues(address, line.text) => {
+            Some((address, rest)) if self.fits(rest) && !self.continues(address, line.text) => {
                 self.armed = true;
                 self.enter(address, rest, indent(line.text), false);
             }
@@ -112,8 +115,16 @@ impl<'t> Reader<'t> {
         let found = address::first(&line.text[from..])?;
         let (start, end) = (from + found.start, from + found.end);
         let before = line.text[..start].trim_end_matches(['<', '[', '"', '\'', '(']);
+        if before.trim_end().ends_with(" mail from") {
+            return None;
+        }
         let rest = line.text[end..].trim_start_matches(['>', '"', '\'', ']', ')', '.', ',']);
         (!self.continues(found.address, line.text)).then_some((found.address, before, rest))
+    }
+
+    /// Whether what stands behind a leading address makes it an entry.
+    fn fits(&self, rest: &str) -> bool {
+        !self.picky || !rest.trim_start().starts_with(|c: char| c.is_alphanumeric())
     }
 
     /// Whether an address only belongs to the reason of the open entry.
@@ -219,7 +230,7 @@ fn is_office(address: &str) -> bool {
 }
 
 /// A line of underscores, below which companies write about themselves.
-fn is_footer(line: &str) -> bool {
+pub(super) fn is_footer(line: &str) -> bool {
     line.len() >= 20 && line.bytes().all(|byte| byte == b'_')
 }
 

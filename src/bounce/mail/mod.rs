@@ -78,7 +78,7 @@ fn is_wrapper(report: &Report, letter: &Fields<'_>) -> bool {
 
 /// The addresses that a report was sent to.
 fn own_addresses(head: &Fields<'_>) -> Vec<String> {
-    let names = ["To", "Delivered-To", "X-Original-To", "Envelope-To"];
+    let names = ["To", "Delivered-To", "Envelope-To"];
     let found = names.iter().map(|name| original::addresses(head, name));
     found.flatten().collect()
 }

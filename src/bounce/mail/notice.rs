@@ -107,7 +107,7 @@ pub(super) fn text_of<'x>(mail: &Mail<'x>) -> Cow<'x, str> {
     let mut plain = before.filter(|part| part.kind == Kind::Text && !part.attached);
     let Some(first) = plain.next().map(Part::text) else {
         let html = mail.of(Kind::Html).next().map(Part::text);
-        return html.map_or(Cow::Borrowed(""), |html| plain_of(&html));
+        return html.map_or(Cow::Borrowed(""), html_text);
     };
     let mut text = first;
     for more in plain {
@@ -117,6 +117,19 @@ pub(super) fn text_of<'x>(mail: &Mail<'x>) -> Cow<'x, str> {
         plain_of(&text)
     } else {
         text
+    }
+}
+
+/// Words that were only labelled as marked up keep their lines.
+fn html_text(html: Cow<'_, str>) -> Cow<'_, str> {
+    let start = html[..html.floor_char_boundary(8192)].to_ascii_lowercase();
+    let marks = [
+        "<html", "<br", "<p>", "<p ", "<div", "<table", "<body", "</",
+    ];
+    if marks.iter().any(|mark| start.contains(mark)) {
+        plain_of(&html)
+    } else {
+        html
     }
 }
 

@@ -114,7 +114,11 @@ pub(super) fn replies(notice: &Notice<'_>) -> Vec<String> {
 
 /// All the words of a notice, as far as they can matter.
 pub(super) fn words(notice: &Notice<'_>) -> String {
-    let words: Vec<&str> = notice.text.split_whitespace().take(200).collect();
+    let lines = notice
+        .text
+        .lines()
+        .take_while(|line| !listed::is_footer(line.trim()));
+    let words: Vec<&str> = lines.flat_map(str::split_whitespace).take(200).collect();
     words.join(" ")
 }
 

@@ -13,7 +13,7 @@ pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
     for line in text.lines().map(str::trim) {
         if let Some(said) = line.strip_prefix("Out:").map(str::trim) {
             if said.starts_with(['4', '5']) {
-                trouble = said.to_owned();
+                said.clone_into(&mut trouble);
             }
         } else if let Some(asked) = line.strip_prefix("In:").map(str::trim) {
             let recipient = asked
