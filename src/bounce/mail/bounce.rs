@@ -101,8 +101,19 @@ fn explain(drafts: &mut [Draft], case: &Case<'_, '_>) {
             .iter_mut()
             .find(|draft| draft.is_about(&listed.address));
         if let Some(draft) = about {
-            draft.words.extend(listed.words);
+            let words = listed.words.into_iter();
+            draft
+                .words
+                .extend(words.map(|words| with_host(words, draft.host.as_deref())));
         }
+    }
+}
+
+/// A refusal after the letter itself means something else at some hosts, so their rules want the name.
+fn with_host(words: String, host: Option<&str>) -> String {
+    match host {
+        Some(host) if words.contains("end of DATA") => format!("{words} Remote-MTA: dns; {host}"),
+        _ => words,
     }
 }
 

@@ -92,8 +92,10 @@ impl<'t> Reader<'t> {
         }
         if let Some((address, before, rest)) = self.announced(line) {
             self.enter(address, "", indent(line.text), true);
-            // "Unknown user: a@b.example" tells its reason before the address.
-            self.add(before);
+            // "Unknown user: a@b.example" tells its reason before the address, "delivering your mail to" none.
+            if let Some(entry) = self.open.and_then(|index| self.entries.get_mut(index)) {
+                push(&mut entry.words, before.trim());
+            }
             return self.add(rest);
         }
         let leading = address::leading(line.text).filter(|_| self.armed || is_strict(text));

@@ -6,7 +6,10 @@
 use super::{decode, field::Fields};
 
 /// What the head of a mail tells.
-#[expect(clippy::struct_excessive_bools, reason = "signs that are independent of each other and weighed together")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signs that are independent of each other and weighed together"
+)]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sender {
     /// A mail system writes, by its own word.
