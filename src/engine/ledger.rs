@@ -54,7 +54,7 @@ struct Pages {
     abandoned: Vec<(LeaseId, Shard, LetterId)>,
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
-    /// Leases whose answer was lost, and until when they are given back again and again.
+    /// Leases whose answer was lost, and until when they may still come into being.
     lost: HashMap<LeaseId, Timestamp>,
 }
 
@@ -133,11 +133,14 @@ impl Ledger {
         pages.lost.insert(lease, until);
     }
 
-    /// Leases whose answer was lost, as long as they are remembered.
-    pub(super) fn lost(&self, now: Timestamp) -> Vec<LeaseId> {
-        let mut pages = self.pages();
-        pages.lost.retain(|_, until| *until > now);
-        pages.lost.keys().copied().collect()
+    /// Leases whose answer was lost, to be given back by the caller.
+    pub(super) fn lost(&self) -> Vec<LeaseId> {
+        self.pages().lost.keys().copied().collect()
+    }
+
+    /// Forgets those of the lost leases that had ended when the store, asked at `asked`, gave them back.
+    pub(super) fn gave_back(&self, asked: Timestamp) {
+        self.pages().lost.retain(|_, until| *until > asked);
     }
 
     /// Every lease that may hold letters.
