@@ -6,6 +6,7 @@
 //! suppressed is for `policy::judge`. Read [`rules`] next, then `rules.toml`.
 
 pub mod hints;
+pub mod mail;
 mod quoted;
 pub mod rules;
 pub mod text;
@@ -46,15 +47,31 @@ pub fn classify_words(
     provider: Provider,
 ) -> Finding {
     let quoted = Quoted::read(words, code, enhanced);
-    let asked = Asked {
-        words: &quoted.words,
-        code: quoted.code,
-        stage: quoted.stage,
-        provider,
-    };
-    find(&asked, |class| {
+    find(&quoted.asked(provider), |class| {
         quoted.permanent.unwrap_or_else(|| lasts(class))
     })
+}
+
+/// What in a reply made the rule decide: the words it matched, else the code.
+pub fn evidence(reply: &Reply, provider: Provider) -> String {
+    let words = text::normalise(reply);
+    rules::builtin().evidence(&Asked {
+        words: &words,
+        code: Some(reply.code),
+        stage: reply.stage,
+        provider,
+    })
+}
+
+/// The same for words of a report; the arguments are those of [`classify_words`].
+pub fn evidence_in_words(
+    words: &str,
+    code: Option<u16>,
+    enhanced: Option<EnhancedCode>,
+    provider: Provider,
+) -> String {
+    let quoted = Quoted::read(words, code, enhanced);
+    rules::builtin().evidence(&quoted.asked(provider))
 }
 
 fn find(asked: &Asked<'_>, permanent: impl Fn(Class) -> bool) -> Finding {

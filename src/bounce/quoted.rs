@@ -4,8 +4,11 @@
 //! Promises: never more permanent than any code that is told; a number is a code only where a reply could begin. Does not
 //! know MIME; see [`super::classify_words`] for who asks.
 
-use super::text::{self, Words};
-use crate::mail::{EnhancedCode, Stage};
+use super::{
+    rules::Asked,
+    text::{self, Words},
+};
+use crate::mail::{EnhancedCode, Provider, Stage};
 
 /// A code stands near the beginning, after the name of a host; further in, a number may be anything.
 const CODE_WITHIN_BYTES: usize = 400;
@@ -39,6 +42,15 @@ impl Quoted {
             words: normal,
             code: code.or_else(|| found.map(|code| u16::from(code.class) * 100 + 50)),
             permanent: (!known.is_empty()).then(|| known.iter().all(|class| *class == 5)),
+        }
+    }
+
+    pub(super) const fn asked(&self, provider: Provider) -> Asked<'_> {
+        Asked {
+            words: &self.words,
+            code: self.code,
+            stage: self.stage,
+            provider,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use super::text::Words;
 use crate::mail::{Class, EnhancedCode, Provider, Stage};
@@ -115,6 +115,22 @@ impl Rulebook {
     /// The rule that decides a refusal, if any does.
     pub fn decide(&self, asked: &Asked<'_>) -> Option<&Rule> {
         self.candidates(asked).next()
+    }
+
+    /// What made the rule decide: the words that its text matched, else the code it is about.
+    pub fn evidence(&self, asked: &Asked<'_>) -> String {
+        let Some(rule) = self.decide(asked) else {
+            return "no rule knows it".to_owned();
+        };
+        let code = |code: Option<String>| code.unwrap_or_default();
+        match &rule.pattern {
+            Some(pattern) => Regex::new(&for_automaton(pattern))
+                .ok()
+                .and_then(|regex| regex.find(&asked.words.text))
+                .map_or_else(String::new, |found| found.as_str().to_owned()),
+            None if rule.enhanced.is_empty() => code(asked.code.map(|code| code.to_string())),
+            None => code(asked.words.enhanced.map(|code| code.to_string())),
+        }
     }
 
     /// Every rule that speaks about a refusal, in the order in which they are asked.
