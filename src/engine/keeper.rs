@@ -29,7 +29,6 @@ pub(super) async fn keep_alive<S: Store, C: Clock>(
     {
         renew(store, clock, ledger, lease).await;
         give_back_lost(store, clock, ledger).await;
-        give_back_abandoned(store, clock, ledger).await;
     }
 }
 
@@ -65,18 +64,6 @@ async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, l
         }
         // Nothing is lost yet: half of the lease is left, and the next round asks again.
         Err(trouble) => error!(error = ?trouble, count = claims.len(), "Could not renew leases"),
-    }
-}
-
-/// Letters in the hands of a task that died.
-async fn give_back_abandoned<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Ledger) {
-    let letters = ledger.take_abandoned();
-    if letters.is_empty() {
-        return;
-    }
-    if let Err(trouble) = store.release(letters.clone(), clock.now()).await {
-        error!(error = ?trouble, count = letters.len(), "Could not give back letters of a task that died");
-        ledger.still_abandoned(letters);
     }
 }
 

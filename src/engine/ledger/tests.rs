@@ -196,8 +196,26 @@ fn a_letter_whose_task_died_is_given_back_unless_it_may_have_arrived() {
     ledger.abandon(claim(3));
     assert!(ledger.is_empty());
     assert_eq!(ledger.leases().len(), 1, "the journal still tells of it");
-    let back = ledger.take_abandoned();
+    let back = ledger.returning();
     assert_eq!(back.len(), 1);
     assert_eq!(back[0].2, claim(1).1);
+    ledger.took_back(1);
     assert_eq!(ledger.leases().len(), 0);
+}
+
+#[test]
+fn a_letter_handed_back_is_held_until_the_store_took_it() {
+    let ledger = roomy();
+    let letters = [leased(1, 7), leased(2, 7)];
+    enter(&ledger, &letters, ledger.heard());
+    ledger.hand_back(&letters[..1]);
+    assert_eq!(ledger.len(), 2);
+    let back = ledger.returning();
+    ledger.hand_back(&letters[1..]);
+    ledger.took_back(back.len());
+    assert_eq!(ledger.len(), 1);
+    assert_eq!(
+        ledger.returning(),
+        [(letters[1].lease, letters[1].shard(), letters[1].id())]
+    );
 }
