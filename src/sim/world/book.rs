@@ -4,7 +4,7 @@
 //! has no hand in it, since what counts is seen on the wires, in the mailboxes and in the store. Leaves judging to `laws`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use super::{
     },
     clock::WorldTime,
 };
-use crate::mail::{Address, Scope};
+use crate::mail::{Address, LetterId, Scope};
 
 /// Everything seen.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,10 @@ pub(super) struct Pages {
     pub(super) bans: Vec<Ban>,
     /// Every connection.
     pub(super) connections: Vec<Connection>,
+    /// When processes died.
+    pub(super) deaths: BTreeMap<Process, Duration>,
+    /// Outcomes that a full disk kept from being noted.
+    pub(super) unnoted: BTreeSet<(Process, LetterId)>,
 }
 
 /// A letter in a mailbox.
@@ -47,8 +51,8 @@ pub(super) struct Copy {
     pub(super) findings: Vec<(Finding, String)>,
     /// The letter as it lies there.
     pub(super) raw: Vec<u8>,
-    /// The process that read the whole reply to its final dot, and lived.
-    pub(super) heard_by: Option<Process>,
+    /// The process that read the whole reply to its final dot, and when.
+    pub(super) heard: Option<(Process, Duration)>,
     /// The machine of whoever heard it stopped before it was settled.
     pub(super) is_forgotten: bool,
 }
@@ -135,16 +139,28 @@ impl Book {
 
     /// Notes that a living process has read the whole reply that names this copy.
     pub(super) fn heard(&self, queue_id: &str, process: Process) {
+        let age = self.time.age();
         if let Some(copy) = self.pages().copies.get_mut(queue_id) {
-            copy.heard_by = Some(process);
+            copy.heard = Some((process, age));
         }
+    }
+
+    /// Notes the death of a process.
+    pub(super) fn died(&self, process: Process) {
+        let age = self.time.age();
+        self.pages().deaths.insert(process, age);
+    }
+
+    /// Notes that a process could not note what it had heard.
+    pub(super) fn unnoted(&self, process: Process, letter: LetterId) {
+        self.pages().unnoted.insert((process, letter));
     }
 
     /// Notes that a machine has stopped: what its processes had heard may be gone, unless `is_settled`.
     pub(super) fn forget(&self, node: usize, is_settled: impl Fn(&Copy) -> bool) {
         let mut pages = self.pages();
         let heard = pages.copies.values_mut();
-        for copy in heard.filter(|copy| copy.heard_by.is_some_and(|by| by.node == node)) {
+        for copy in heard.filter(|copy| copy.heard.is_some_and(|(by, _)| by.node == node)) {
             copy.is_forgotten |= !is_settled(copy);
         }
     }
@@ -205,7 +221,7 @@ impl Witness for Book {
             recipient: recipient.clone(),
             findings: taken.findings.to_vec(),
             raw: taken.raw.to_vec(),
-            heard_by: None,
+            heard: None,
             is_forgotten: false,
         };
         pages.copies.insert(taken.queue_id.to_owned(), copy);

@@ -58,6 +58,16 @@ impl Facts {
         self.letters.get(&id).map(|row| &row.letter)
     }
 
+    /// Whether somebody surely knew that this copy was taken. A process that dies between hearing and noting knew nothing
+    /// for long; a disk without room and a machine that stops take along what was known.
+    pub(super) fn is_known(&self, id: LetterId, copy: &Copy) -> bool {
+        copy.heard.is_some_and(|(process, at)| {
+            let died_over_it = self.pages.deaths.get(&process) == Some(&at);
+            let was_noted = !self.pages.unnoted.contains(&(process, id));
+            was_noted && !died_over_it && !copy.is_forgotten
+        })
+    }
+
     /// The copies of a letter in the order of their arrival, with their queue ids.
     pub(super) fn copies(&self, id: LetterId) -> Vec<(&str, &Copy)> {
         let copies = self.pages.copies.iter();

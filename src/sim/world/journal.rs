@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use super::{book::Process, chance::Chance, life::Life};
+use super::{book::{Book, Process}, chance::Chance, life::Life};
 use crate::{
     mail::LetterId,
     port::{Claim, Journal, JournalError, LeaseId, Legacy, Word},
@@ -80,6 +80,7 @@ pub(super) struct MemJournal {
     /// Share of notes that fail while the weather lasts.
     pub(super) troubled: f64,
     pub(super) is_healed: Arc<AtomicBool>,
+    pub(super) book: Arc<Book>,
 }
 
 impl MemJournal {
@@ -122,7 +123,8 @@ impl Journal for MemJournal {
     }
 
     fn heard(&self, word: &Word) -> Result<(), JournalError> {
-        self.note("noting an outcome", Note::Heard(Box::new(word.clone())))
+        let noted = self.note("noting an outcome", Note::Heard(Box::new(word.clone())));
+        noted.inspect_err(|_| self.book.unnoted(self.process, word.claim.id))
     }
 
     fn settled(&self, claims: &[(LeaseId, LetterId)]) {

@@ -205,6 +205,9 @@ impl Node {
 
     fn bury(&self, process: Process, died: bool) {
         let common = &self.common;
+        if died {
+            common.book.died(process);
+        }
         if died && self.chance.falls(common.ends.with_machine) {
             let notes = self.chance.between(0, NOTES);
             common.book.tell(format!("{process} dies with its machine; {notes} notes are lost"));
@@ -261,6 +264,7 @@ impl Node {
                 chance: chance("journal"),
                 troubled: common.journal_troubled,
                 is_healed: Arc::clone(&common.is_healed),
+                book: Arc::clone(&common.book),
             },
             clock: Arc::clone(&self.clock),
             dice: chance("dice"),

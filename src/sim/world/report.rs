@@ -77,7 +77,7 @@ impl Report {
             seed: setting.seed,
             letters: setting.orders.len(),
             states,
-            unheard: copies.filter(|copy| copy.heard_by.is_none()).count(),
+            unheard: copies.filter(|copy| copy.heard.is_none()).count(),
             copies: facts.pages.copies.len(),
             laws: laws.chain(more).collect(),
             story: facts.pages.story,

@@ -80,7 +80,7 @@ impl Weather {
     pub(super) fn calm() -> Self {
         Self {
             nodes: 1,
-            lasts: Duration::ZERO,
+            lasts: Duration::from_secs(30),
             wires: Wires::default(),
             store: Troubles::default(),
             dns: 0.0,

@@ -76,8 +76,8 @@ pub(super) fn delivered_means_in_the_mailbox(facts: &Facts) -> Breaches {
 pub(super) fn what_was_heard_is_delivered(facts: &Facts) -> Breaches {
     let heard = facts.letters.iter().filter(|(id, row)| {
         let copies = facts.copies(**id);
-        let mut sure = copies.iter().filter(|(_, copy)| copy.heard_by.is_some() && !copy.is_forgotten);
-        sure.next().is_some() && row.state != Some(State::Delivered)
+        let is_known = copies.iter().any(|(_, copy)| facts.is_known(**id, copy));
+        is_known && row.state != Some(State::Delivered)
     });
     heard
         .map(|(id, row)| format!("{} was heard to be taken: {}", named(*id, row), history(row)))
