@@ -2,46 +2,85 @@
 //!
 //! Owns the seeds that ever failed, each with its reason (`world/seeds.txt`), and the drawing of fresh ones.
 
-use postrider::sim::world::simulate;
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing, its helpers too"
+)]
 
-#[test]
-fn many() {
-    let from: u64 = std::env::var("FROM").map_or(0, |t| t.parse().unwrap());
-    let to: u64 = std::env::var("TO").map_or(60, |t| t.parse().unwrap());
-    let begun = std::time::Instant::now();
-    std::thread::scope(|scope| {
-        for lane in 0..2 {
-            scope.spawn(move || {
-                for seed in (from..to).filter(|seed| seed % 2 == lane) {
-                    let begun = std::time::Instant::now();
-                    let report = simulate(seed, 40).unwrap();
-                    let took = begun.elapsed();
-                    if took.as_millis() > 1500 {
-                        println!("slow {seed} {took:?}");
-                    }
-                    if !report.is_clean() {
-                        println!("seed {seed}:");
-                        for law in report.laws.iter().filter(|law| !law.breaches.is_empty()) {
-                            println!("  {}: {:#?}", law.law, law.breaches);
-                        }
-                    }
-                    if seed < 10 {
-                        let again = simulate(seed, 40).unwrap();
-                        if again != report {
-                            let place = again.story.iter().zip(&report.story).position(|(a, b)| a != b);
-                            println!("seed {seed} differs at {place:?}");
-                        }
-                    }
-                }
-            });
-        }
-    });
-    println!("took {:?}", begun.elapsed());
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use postrider::sim::world::{Report, simulate, simulate_all};
+
+/// Letters in each world.
+const LETTERS: usize = 40;
+
+/// Fresh worlds in each run.
+const FRESH: u64 = 300;
+
+/// Seeds that ever failed, with the number of letters and the reason.
+const SEEDS: &str = include_str!("world/seeds.txt");
+
+/// What a seed that broke a law says, and how to see it again.
+fn check(report: &Report) -> Option<String> {
+    let (seed, letters) = (report.seed, report.letters);
+    let again = format!("see it again with `postrider sim --seed {seed} --letters {letters}`");
+    (!report.is_clean()).then(|| format!("{report}\n{again}"))
 }
 
 #[test]
-fn one() {
-    let seed: u64 = std::env::var("SEED").unwrap().parse().unwrap();
-    let report = simulate(seed, 40).unwrap();
-    println!("{}\n{report}", report.story.join("\n"));
+fn every_law_holds_in_worlds_where_one_once_broke() {
+    let mut broken = Vec::new();
+    for line in SEEDS
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let mut words = line.split_whitespace();
+        let mut number = || words.next().unwrap().parse().unwrap();
+        let (seed, letters) = (number(), number());
+        let report = simulate(seed, usize::try_from(letters).unwrap()).unwrap();
+        broken.extend(check(&report));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+#[test]
+fn every_law_holds_in_fresh_worlds() {
+    let first = fresh();
+    let broken = Mutex::new(BTreeMap::new());
+    simulate_all(first..first + FRESH, LETTERS, |report| {
+        if let Some(words) = check(&report) {
+            broken.lock().unwrap().insert(report.seed, words);
+        }
+    })
+    .unwrap();
+    let broken: Vec<String> = broken.into_inner().unwrap().into_values().collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+/// Where the fresh seeds begin: elsewhere in each run, so that the worlds seen grow with the runs. A seed that fails is
+/// named, and repeats.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the choice of seeds depends on it, never a world"
+)]
+fn fresh() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_secs() * FRESH
+}
+
+#[test]
+fn one_seed_is_one_story_byte_for_byte() {
+    for seed in [3, 8, 21] {
+        let (one, two) = (
+            simulate(seed, LETTERS).unwrap(),
+            simulate(seed, LETTERS).unwrap(),
+        );
+        let words = |report: &Report| serde_json::to_string(report).unwrap();
+        assert_eq!(words(&one), words(&two));
+    }
+    assert_ne!(simulate(3, 5).unwrap().story, simulate(4, 5).unwrap().story);
 }

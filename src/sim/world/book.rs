@@ -231,7 +231,10 @@ impl Witness for Book {
         let words = saying.template.lines().next().unwrap_or_default();
         self.tell(format!("{} is refused: {words}", envelope.recipient));
         let mut pages = self.pages();
-        let known = pages.refusals.entry(envelope.recipient.clone()).or_default();
+        let known = pages
+            .refusals
+            .entry(envelope.recipient.clone())
+            .or_default();
         known.push(saying.refusal);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use super::super::chance::{draw, mix, unit};
 use crate::port::Dice;
 
-/// The step of the sequence: the golden ratio in 64 bits, as SplitMix has it.
+/// The step of the sequence: the golden ratio in 64 bits, as `SplitMix` has it.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A sequence of throws.

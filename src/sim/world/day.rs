@@ -33,7 +33,7 @@ use super::{
     facts::Facts,
     names::Zones,
     node::{Common, Node},
-    setting::{Ban, Order, Setting},
+    setting::{Ban, Order, SILENT, Setting},
     store::MemStore,
     troubled::{Hand, Server},
 };
@@ -118,9 +118,20 @@ fn heal(common: &Common, clocks: &[Arc<NodeClock>]) {
 async fn rest(setting: &Setting, common: &Common) {
     let last = setting.orders.iter().map(|order| order.after).max();
     let end = Instant::now() + GIVE_UP + LEASE * 4 + REST;
-    let open = || common.server.store.tables().open();
+    let open = || {
+        let tables = common.server.store.tables();
+        let rows = tables.letters.values();
+        let meant = |domain: &str| setting.waits_for_silent || domain != SILENT;
+        rows.filter(|row| {
+            row.state.is_none() && meant(row.letter.to.mailbox.address.domain().as_str())
+        })
+        .count()
+    };
     while Instant::now() < end && (open() > 0 || common.book.age() < last.unwrap_or_default()) {
         sleep(LOOK).await;
+    }
+    if !setting.waits_for_silent {
+        return;
     }
     // What is still on its way, such as a late statement or a late word, arrives.
     sleep(LEASE * 3).await;
@@ -138,8 +149,14 @@ async fn order(mut orders: Vec<Order>, common: Common) {
         sleep_until(begun + after).await;
         let (to, stream) = (letter.to.mailbox.address.clone(), letter.stream.clone());
         let is_taken = common.server.store.enqueue(letter, priority);
-        let what = if is_taken { "is in the queue" } else { "is not taken: suppressed" };
-        common.book.tell(format!("a {stream} letter to {to} {what}"));
+        let what = if is_taken {
+            "is in the queue"
+        } else {
+            "is not taken: suppressed"
+        };
+        common
+            .book
+            .tell(format!("a {stream} letter to {to} {what}"));
     }
 }
 
@@ -149,7 +166,10 @@ async fn suppress(mut bans: Vec<Ban>, common: Common) {
     for Ban { after, entry } in bans {
         sleep_until(begun + after).await;
         let (address, scope) = (&entry.address, &entry.scope);
-        common.book.tell(format!("the operator suppresses {address} for {}", scope.name()));
+        common.book.tell(format!(
+            "the operator suppresses {address} for {}",
+            scope.name()
+        ));
         common.book.banned(address, scope, true);
         common.server.store.suppress(entry);
     }
@@ -158,7 +178,10 @@ async fn suppress(mut bans: Vec<Ban>, common: Common) {
 async fn set_clocks(setting: Setting, clocks: Vec<Arc<NodeClock>>, common: Common) {
     let chance = Chance::new(setting.seed, "clocks");
     let jump = i64::try_from(setting.weather.clock_jump.as_micros()).unwrap_or(0);
-    while jump > 0 {
+    if jump == 0 {
+        return;
+    }
+    loop {
         sleep(chance.span(Duration::ZERO, CLOCK_HOLDS)).await;
         if common.is_healed.load(Ordering::Relaxed) {
             return;
@@ -169,7 +192,10 @@ async fn set_clocks(setting: Setting, clocks: Vec<Arc<NodeClock>>, common: Commo
         let offset = i64::try_from(chance.between(0, width)).unwrap_or(0) - jump;
         clocks[place].set(offset);
         let millis = offset / 1_000;
-        common.book.tell(format!("the clock of node {} is set off by {millis} ms", place + 1));
+        common.book.tell(format!(
+            "the clock of node {} is set off by {millis} ms",
+            place + 1
+        ));
     }
 }
 

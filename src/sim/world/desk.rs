@@ -40,7 +40,7 @@ pub(super) const STREAMS: [(&str, StreamKind); 2] = [
 ];
 
 /// No letter is older than this when it reaches its end.
-pub(super) const GIVE_UP: Duration = Duration::from_secs(300);
+pub(super) const GIVE_UP: Duration = Duration::from_mins(2);
 
 /// How long a claim lasts.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
@@ -56,10 +56,10 @@ const SECRET: [u8; 32] = *b"a simulated world has no secrets";
 /// The engine's bounds: small, so that few letters meet all of them.
 pub(super) fn limits() -> Limits {
     Limits {
-        in_flight: 48,
-        in_flight_per_lane: 12,
-        connections_per_site: 3,
-        letters_per_connection: 5,
+        in_flight: 160,
+        in_flight_per_lane: 14,
+        connections_per_site: 2,
+        letters_per_connection: 3,
         keep_warm: Duration::from_secs(2),
         lease: LEASE,
         dead_site_pause: Duration::from_secs(5),
@@ -130,8 +130,8 @@ fn keyring() -> Result<Keyring, SimError> {
     Keyring::new([file], &BTreeMap::new()).map_err(faults)
 }
 
-fn faults(faults: Vec<impl std::fmt::Display>) -> SimError {
-    let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
+fn faults(faults: impl IntoIterator<Item = impl std::fmt::Display>) -> SimError {
+    let words: Vec<String> = faults.into_iter().map(|fault| fault.to_string()).collect();
     SimError::crypto(words.join("; "))
 }
 
@@ -178,7 +178,7 @@ fn style(name: &str, kind: StreamKind) -> Result<Style, SimError> {
 
 fn policy(name: &str, kind: StreamKind) -> StreamPolicy {
     let retry = Retry {
-        waits: [2, 5, 10, 20, 40].map(Duration::from_secs).to_vec(),
+        waits: [2, 4, 8, 16, 32].map(Duration::from_secs).to_vec(),
         jitter: 0.2,
         give_up_age: GIVE_UP,
         greylist: (Duration::from_millis(2_500), Duration::from_secs(4)),
@@ -198,16 +198,16 @@ fn policy(name: &str, kind: StreamKind) -> StreamPolicy {
 
 /// Longer than the slowest healthy line needs, as the real ones are.
 fn timeouts() -> Timeouts {
-    let short = Duration::from_secs(8);
+    let short = Duration::from_secs(5);
     Timeouts {
-        connect: Duration::from_secs(5),
+        connect: Duration::from_secs(4),
         banner: short,
         ehlo: short,
         mail_from: short,
         rcpt_to: short,
         data: short,
         block: short,
-        final_dot: Duration::from_secs(20),
+        final_dot: Duration::from_secs(12),
         leave: Duration::from_secs(3),
         ..Timeouts::default()
     }

@@ -40,6 +40,9 @@ use crate::{
 const SAID: u64 = 6_000;
 const HEARD: u64 = 1_200;
 
+/// The quickest way.
+const QUICK: Duration = Duration::from_micros(200);
+
 /// Pieces of a dripping line.
 const DRIP_OCTETS: u64 = 64;
 
@@ -83,14 +86,18 @@ impl Exchange {
         let chance = &self.chance;
         let is_dripping = chance.falls(wires.dripping);
         let plain = || Manner {
-            latency: chance.span(Duration::from_micros(200), wires.latency_max),
+            latency: chance.span(QUICK, wires.latency_max),
             piece_max: usize::MAX,
             drip: Duration::ZERO,
             fate: None,
         };
         let (mut there, mut back) = (plain(), plain());
         if is_dripping {
-            let dripping = if chance.falls(0.5) { &mut there } else { &mut back };
+            let dripping = if chance.falls(0.5) {
+                &mut there
+            } else {
+                &mut back
+            };
             dripping.piece_max = usize::try_from(chance.between(1, DRIP_OCTETS)).unwrap_or(1);
             dripping.drip = chance.span(Duration::ZERO, DRIP);
         }
@@ -158,34 +165,47 @@ impl Dial for Calls {
 
     async fn dial(&self, from: Option<IpAddr>, to: IpAddr) -> Result<Plug, Trouble> {
         self.life.gate().await;
-        let (exchange, process) = (&self.exchange, self.process);
-        let host = exchange.hosts.get(&to).ok_or_else(|| refused(to))?;
-        let wires = exchange.wires();
-        let chance = &exchange.chance;
-        let wait = chance.span(Duration::from_micros(200), wires.latency_max);
-        let (is_refused, is_unanswered) = (
-            chance.falls(wires.refused),
-            chance.falls(wires.unanswered),
-        );
+        let host = self.exchange.hosts.get(&to).ok_or_else(|| refused(to))?;
+        let wires = self.exchange.wires();
+        self.reach(host, &wires, to).await?;
+        Ok(self.connect(host, &wires, from.unwrap_or(to)))
+    }
+}
+
+impl Calls {
+    /// Waits until the host lets us in, if it does.
+    async fn reach(&self, host: &MailHost, wires: &Wires, to: IpAddr) -> Result<(), Trouble> {
+        let (chance, book) = (&self.exchange.chance, &self.exchange.book);
+        let wait = chance.span(QUICK, wires.latency_max);
+        let (is_refused, is_unanswered) =
+            (chance.falls(wires.refused), chance.falls(wires.unanswered));
         tokio::time::sleep(wait).await;
         self.life.gate().await;
         if is_refused || host.health == Health::Refusing {
-            exchange.book.tell(format!("{process} is refused by {}", host.name));
+            book.tell(format!("{} is refused by {}", self.process, host.name));
             return Err(refused(to));
         }
         if is_unanswered {
-            exchange.book.tell(format!("{process} gets no answer from {}", host.name));
+            book.tell(format!(
+                "{} gets no answer from {}",
+                self.process, host.name
+            ));
             pending::<()>().await;
         }
-        let (there, back) = exchange.manners(&wires);
+        Ok(())
+    }
+
+    fn connect(&self, host: &MailHost, wires: &Wires, from: IpAddr) -> Plug {
+        let (exchange, process) = (&self.exchange, self.process);
+        let (there, back) = exchange.manners(wires);
         let (ours, theirs) = pipe(there, back);
         let number = exchange.book.connected(process, &host.site);
-        let manners = describe(there, back);
-        let line = format!("{process} opens connection {number} to {}{manners}", host.name);
+        let (name, ahead) = (&host.name, describe(there, back));
+        let line = format!("{process} opens connection {number} to {name}{ahead}");
         exchange.book.tell(line);
-        exchange.receive(host, theirs, from.unwrap_or(to));
-        let (life, book) = (Arc::clone(&self.life), Arc::clone(&exchange.book));
-        Ok(Plug::new(ours, life, book, (number, process)))
+        exchange.receive(host, theirs, from);
+        let life = Arc::clone(&self.life);
+        Plug::new(ours, life, Arc::clone(&exchange.book), (number, process))
     }
 }
 

@@ -26,6 +26,9 @@ const PART: f64 = 1.05;
 /// ... and what the clockwork of both worlds may differ in: a question to DNS, a look at the queue.
 const GRAIN: Duration = Duration::from_secs(1);
 
+/// What a node holds at most: fewer than wait for the silent host.
+const IN_FLIGHT: usize = 48;
+
 /// Letters for the silent host, in parts of the others'.
 const WAITING: usize = 3;
 
@@ -33,11 +36,16 @@ const WAITING: usize = 3;
 pub(super) fn judge(
     seed: u64,
     letters: usize,
-    terms: impl Fn() -> Terms,
+    mut terms: impl FnMut() -> Terms,
 ) -> Result<Vec<String>, SimError> {
     let without = setting(seed, letters, false)?;
     let with = setting(seed, letters, true)?;
-    let (without, with) = (run(&without, terms())?, run(&with, terms())?);
+    let mut lived = |setting| {
+        let mut terms = terms();
+        terms.limits.in_flight = IN_FLIGHT;
+        run(setting, terms)
+    };
+    let (without, with) = (lived(&without)?, lived(&with)?);
     let (alone, beside) = (last_delivered(&without), last_delivered(&with));
     let allowed = alone.mul_f64(PART) + GRAIN;
     let is_held_up = beside > allowed || count(&without) != count(&with);
@@ -57,6 +65,7 @@ fn setting(seed: u64, letters: usize, with_silent: bool) -> Result<Setting, SimE
     let mut setting = Setting::of(seed, letters * (1 + WAITING))?;
     setting.weather = Weather::calm();
     setting.bans.clear();
+    setting.waits_for_silent = false;
     let mut orders = std::mem::take(&mut setting.orders);
     for (number, order) in orders.iter_mut().enumerate() {
         order.after = Duration::ZERO;
@@ -64,7 +73,11 @@ fn setting(seed: u64, letters: usize, with_silent: bool) -> Result<Setting, SimE
         order.letter.enqueued_at = super::clock::EPOCH;
         (order.letter.send_at, order.letter.valid_until) = (None, None);
         // Those for the silent host come first, so that whoever takes letters as they come meets only them.
-        let domain = if number < letters * WAITING { SILENT } else { "slow.example" };
+        let domain = if number < letters * WAITING {
+            SILENT
+        } else {
+            "slow.example"
+        };
         let address = format!("reader{number}@{domain}");
         order.letter.to.mailbox.address = Address::parse(&address).map_err(SimError::crypto)?;
     }
@@ -78,7 +91,10 @@ fn delivered(facts: &Facts) -> impl Iterator<Item = Duration> {
     let rows = facts.letters.values();
     let rows = rows.filter(|row| row.state == Some(State::Delivered));
     rows.filter_map(|row| {
-        let event = row.events.iter().find(|event| event.kind == EventKind::Delivered)?;
+        let event = row
+            .events
+            .iter()
+            .find(|event| event.kind == EventKind::Delivered)?;
         Some(event.at.since(row.letter.enqueued_at))
     })
 }

@@ -13,7 +13,11 @@ use std::{
     },
 };
 
-use super::{book::{Book, Process}, chance::Chance, life::Life};
+use super::{
+    book::{Book, Process},
+    chance::Chance,
+    life::Life,
+};
 use crate::{
     mail::LetterId,
     port::{Claim, Journal, JournalError, LeaseId, Legacy, Word},
@@ -134,7 +138,9 @@ impl Journal for MemJournal {
 
     fn is_long(&self) -> bool {
         let files = self.disk.files();
-        files.get(&self.process).is_some_and(|file| file.notes.len() > LONG)
+        files
+            .get(&self.process)
+            .is_some_and(|file| file.notes.len() > LONG)
     }
 
     fn shorten(&self, leases: &HashSet<LeaseId>) -> Result<(), JournalError> {
@@ -149,7 +155,8 @@ impl Journal for MemJournal {
         let (dotted, words) = open_letters(&file.notes);
         file.notes = leases.into_iter().map(Note::Asked).collect();
         file.notes.extend(dotted.into_iter().map(Note::Dotted));
-        file.notes.extend(words.into_iter().map(|word| Note::Heard(Box::new(word))));
+        file.notes
+            .extend(words.into_iter().map(|word| Note::Heard(Box::new(word))));
         Ok(())
     }
 
@@ -171,7 +178,9 @@ impl Journal for MemJournal {
         if !self.life.step() {
             return Err(full("removing a settled journal"));
         }
-        self.disk.files().retain(|known, _| known.to_string() != name);
+        self.disk
+            .files()
+            .retain(|known, _| known.to_string() != name);
         Ok(())
     }
 }

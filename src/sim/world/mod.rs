@@ -16,6 +16,7 @@ mod fair;
 mod journal;
 mod laws;
 mod life;
+mod many;
 mod names;
 mod node;
 mod pipe;
@@ -23,8 +24,11 @@ mod plug;
 mod report;
 mod setting;
 pub mod store;
+#[cfg(test)]
+mod tests;
 mod troubled;
 mod weather;
 
+pub use many::simulate_all;
 pub use report::{Judgement, Report, simulate};
 pub use store::MemStore;

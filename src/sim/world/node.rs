@@ -129,7 +129,7 @@ enum End {
 const STEPS: u64 = 3_000;
 
 /// The latest moment at which a process ends.
-const MOMENT: Duration = Duration::from_secs(60);
+const MOMENT: Duration = Duration::from_mins(1);
 
 /// How long a node is away.
 const AWAY: Duration = Duration::from_secs(20);
@@ -170,7 +170,7 @@ impl Node {
     async fn live(&self, process: Process, stop: &CancellationToken) -> bool {
         let end = self.end();
         let life = Arc::new(match end {
-            End::AtStep(step) => Life::until(step),
+            End::AtStep(fated) => Life::until(fated),
             _ => Life::until(u64::MAX),
         });
         let surroundings = self.surroundings(process, &life);
@@ -210,7 +210,9 @@ impl Node {
         }
         if died && self.chance.falls(common.ends.with_machine) {
             let notes = self.chance.between(0, NOTES);
-            common.book.tell(format!("{process} dies with its machine; {notes} notes are lost"));
+            common.book.tell(format!(
+                "{process} dies with its machine; {notes} notes are lost"
+            ));
             self.disk.stop(usize::try_from(notes).unwrap_or(0));
             common.forget(self.number);
         } else {
@@ -225,7 +227,11 @@ impl Node {
         let (ends, chance) = (&self.common.ends, &self.chance);
         let (point, step) = (chance.point(), chance.between(0, STEPS));
         let moment = chance.span(Duration::ZERO, MOMENT);
-        if self.common.is_healed.load(std::sync::atomic::Ordering::Relaxed) {
+        if self
+            .common
+            .is_healed
+            .load(std::sync::atomic::Ordering::Relaxed)
+        {
             End::Never
         } else if point < ends.at_a_step {
             End::AtStep(step)

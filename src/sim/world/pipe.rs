@@ -127,7 +127,10 @@ impl Cable {
     fn take(&mut self, side: usize, octets: &[u8], now: Instant) -> io::Result<usize> {
         let reader_gone_at = self.ways[1 - side].gone_at;
         let way = &mut self.ways[side];
-        let wanted = octets.len().min(way.manner.piece_max).min(ROOM - way.waiting);
+        let wanted = octets
+            .len()
+            .min(way.manner.piece_max)
+            .min(ROOM - way.waiting);
         let left = |after: u64| usize::try_from(after.saturating_sub(way.taken)).unwrap_or(wanted);
         let (taken, arrives) = match way.manner.fate {
             None => (wanted, wanted),

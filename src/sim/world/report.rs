@@ -89,16 +89,27 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for law in &self.laws {
-            let verdict = if law.breaches.is_empty() { "holds" } else { "BROKEN" };
+            let verdict = if law.breaches.is_empty() {
+                "holds"
+            } else {
+                "BROKEN"
+            };
             writeln!(f, "promise {}: {} {verdict}", law.promise, law.law)?;
             for breach in &law.breaches {
                 writeln!(f, "    {breach}")?;
             }
         }
-        let states = self.states.iter().map(|(state, count)| format!("{state} {count}"));
+        let states = self
+            .states
+            .iter()
+            .map(|(state, count)| format!("{state} {count}"));
         let states: Vec<String> = states.collect();
         let (copies, unheard) = (self.copies, self.unheard);
-        write!(f, "{}; copies {copies}, of them unheard {unheard}", states.join(", "))
+        write!(
+            f,
+            "{}; copies {copies}, of them unheard {unheard}",
+            states.join(", ")
+        )
     }
 }
 

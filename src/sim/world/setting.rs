@@ -51,6 +51,11 @@ const SCHEDULED: f64 = 0.1;
 const STALE: f64 = 0.1;
 const URGENT: f64 = 0.4;
 
+/// Letters come within this part of the weather; some alone, most with one of a few campaigns, each put in at once.
+const ORDERS_WITHIN: f64 = 0.8;
+const ALONE: f64 = 0.4;
+const CAMPAIGNS: usize = 2;
+
 /// Letters per entry that the operator makes.
 const LETTERS_PER_BAN: usize = 12;
 
@@ -77,6 +82,8 @@ pub(super) struct Setting {
     pub(super) weather: Weather,
     pub(super) orders: Vec<Order>,
     pub(super) bans: Vec<Ban>,
+    /// Whether the world goes on until the letters for the silent host have had their time too.
+    pub(super) waits_for_silent: bool,
 }
 
 impl Setting {
@@ -85,6 +92,8 @@ impl Setting {
         let weather = Weather::of(seed);
         let chance = Chance::new(seed, "letters");
         let mut orders: Vec<Order> = Vec::with_capacity(letters);
+        let latest = weather.lasts.mul_f64(ORDERS_WITHIN);
+        let campaigns = [(); CAMPAIGNS].map(|()| chance.span(Duration::ZERO, latest));
         for number in 0..letters {
             let again = !orders.is_empty() && chance.falls(AGAIN);
             let to = if again {
@@ -92,7 +101,11 @@ impl Setting {
             } else {
                 reader(&chance, number)?
             };
-            orders.push(order(&chance, number, to, weather.lasts)?);
+            let alone = chance.span(Duration::ZERO, latest);
+            let is_alone = chance.falls(ALONE);
+            let together = *chance.one(&campaigns);
+            let after = if is_alone { alone } else { together };
+            orders.push(order(&chance, number, to, after)?);
         }
         let bans = (0..letters / LETTERS_PER_BAN).map(|_| ban(&chance, &orders, weather.lasts));
         Ok(Self {
@@ -101,6 +114,7 @@ impl Setting {
             bans: bans.collect(),
             weather,
             orders,
+            waits_for_silent: true,
         })
     }
 }
@@ -117,8 +131,7 @@ fn reader(chance: &Chance, number: usize) -> Result<Address, SimError> {
     Address::parse(&format!("reader{number}@{domain}")).map_err(SimError::crypto)
 }
 
-fn order(chance: &Chance, number: usize, to: Address, lasts: Duration) -> Result<Order, SimError> {
-    let after = chance.span(Duration::ZERO, lasts.mul_f64(0.8));
+fn order(chance: &Chance, number: usize, to: Address, after: Duration) -> Result<Order, SimError> {
     let enqueued_at = EPOCH.plus(after);
     let minute = Duration::from_mins(1);
     let (is_scheduled, is_stale, is_urgent) = (
@@ -209,13 +222,55 @@ fn ban(chance: &Chance, orders: &[Order], lasts: Duration) -> Ban {
 fn plan(seed: u64) -> Plan {
     let mut plan = Plan::empty(seed);
     plan.providers = vec![
-        provider("mailru", Dialect::Mailru, peopled(), &["mail.ru"], &["mxs.mail.ru"]),
-        provider("yandex", Dialect::Yandex, peopled(), &["yandex.ru"], &["mx.yandex.ru"]),
-        provider("google", Dialect::Google, paced(), &["gmail.com"], &["gmail-smtp-in.l.google.com"]),
-        provider("rambler", Dialect::Rambler, narrow(), &["rambler.ru"], &["inmx.rambler.ru"]),
-        provider("grey", Dialect::Postfix, grey(), &["grey.example"], &["mx1.grey.example", "mx2.grey.example"]),
-        provider("slow", Dialect::Postfix, slow(), &["slow.example"], &["mx.slow.example"]),
-        provider("careless", Dialect::Postfix, careless(), &["careless.example"], &["mx.careless.example"]),
+        provider(
+            "mailru",
+            Dialect::Mailru,
+            peopled(),
+            &["mail.ru"],
+            &["mxs.mail.ru"],
+        ),
+        provider(
+            "yandex",
+            Dialect::Yandex,
+            peopled(),
+            &["yandex.ru"],
+            &["mx.yandex.ru"],
+        ),
+        provider(
+            "google",
+            Dialect::Google,
+            paced(),
+            &["gmail.com"],
+            &["gmail-smtp-in.l.google.com"],
+        ),
+        provider(
+            "rambler",
+            Dialect::Rambler,
+            narrow(),
+            &["rambler.ru"],
+            &["inmx.rambler.ru"],
+        ),
+        provider(
+            "grey",
+            Dialect::Postfix,
+            grey(),
+            &["grey.example"],
+            &["mx1.grey.example", "mx2.grey.example"],
+        ),
+        provider(
+            "slow",
+            Dialect::Postfix,
+            slow(),
+            &["slow.example"],
+            &["mx.slow.example"],
+        ),
+        provider(
+            "careless",
+            Dialect::Postfix,
+            careless(),
+            &["careless.example"],
+            &["mx.careless.example"],
+        ),
         half_dead(),
         silent(),
     ];
@@ -230,7 +285,13 @@ fn plan(seed: u64) -> Plan {
     plan
 }
 
-fn provider(name: &str, dialect: Dialect, temper: Temper, domains: &[&str], hosts: &[&str]) -> ProviderPlan {
+fn provider(
+    name: &str,
+    dialect: Dialect,
+    temper: Temper,
+    domains: &[&str],
+    hosts: &[&str],
+) -> ProviderPlan {
     ProviderPlan::new(name, dialect, temper).serving(domains, hosts)
 }
 
@@ -296,13 +357,25 @@ fn careless() -> Temper {
 
 fn half_dead() -> ProviderPlan {
     let hosts = ["mx1.half-dead.example", "mx2.half-dead.example"];
-    let mut plan = provider("half-dead", Dialect::Postfix, Temper::generous(), &["half-dead.example"], &hosts);
+    let mut plan = provider(
+        "half-dead",
+        Dialect::Postfix,
+        Temper::generous(),
+        &["half-dead.example"],
+        &hosts,
+    );
     plan.sites[0].hosts[0].health = Health::Refusing;
     plan
 }
 
 fn silent() -> ProviderPlan {
-    let mut plan = provider("silent", Dialect::Postfix, Temper::generous(), &[SILENT], &["mx.silent.example"]);
+    let mut plan = provider(
+        "silent",
+        Dialect::Postfix,
+        Temper::generous(),
+        &[SILENT],
+        &["mx.silent.example"],
+    );
     plan.sites[0].hosts[0].health = Health::Silent;
     plan
 }

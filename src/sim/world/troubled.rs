@@ -104,7 +104,9 @@ impl Server {
         while late.try_join_next().is_some() {}
         late.spawn(async move {
             tokio::time::sleep(wait).await;
-            server.book.tell(format!("the store does late what nobody waits for: {doing}"));
+            server.book.tell(format!(
+                "the store does late what nobody waits for: {doing}"
+            ));
             statement(&server);
         });
     }
@@ -133,7 +135,8 @@ impl StoreLine {
                 Err(self.trouble(&doing, "it failed"))
             }
             Luck::Late => {
-                self.server.later(doing.clone(), |server| drop(statement(server)));
+                self.server
+                    .later(doing.clone(), |server| drop(statement(server)));
                 tokio::time::sleep(PATIENCE).await;
                 Err(self.trouble(&doing, "no answer came, and it may still be done"))
             }
@@ -152,7 +155,9 @@ impl StoreLine {
     }
 
     fn trouble(&self, doing: &str, what: &'static str) -> StoreError {
-        self.server.book.tell(format!("{}: {doing}: {what}", self.process));
+        self.server
+            .book
+            .tell(format!("{}: {doing}: {what}", self.process));
         StoreError {
             doing: doing.to_owned(),
             source: Box::new(io::Error::other(what)),
@@ -162,15 +167,23 @@ impl StoreLine {
 
 impl Store for StoreLine {
     async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {
-        if self.server.chance.falls(self.server.troubles().news_missed / 10.0) {
+        if self
+            .server
+            .chance
+            .falls(self.server.troubles().news_missed / 10.0)
+        {
             self.server.store.miss();
         }
         let process = self.process;
         let statement = move |server: &Server| {
-            let leased = server.store.change(|tables| server.hand.lease(tables, &ask));
+            let leased = server
+                .store
+                .change(|tables| server.hand.lease(tables, &ask));
             if !leased.letters.is_empty() {
                 let count = leased.letters.len();
-                server.book.tell(format!("{process} leases {count} letters"));
+                server
+                    .book
+                    .tell(format!("{process} leases {count} letters"));
             }
             leased
         };
@@ -191,7 +204,8 @@ impl Store for StoreLine {
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<LetterId>, StoreError> {
         let (batch, process) = (settlements.to_vec(), self.process);
         let doing = format!("settling {} verdicts", batch.len());
-        self.ask(doing, move |server| server.settle(process, &batch)).await
+        self.ask(doing, move |server| server.settle(process, &batch))
+            .await
     }
 
     async fn release(
@@ -209,13 +223,16 @@ impl Store for StoreLine {
         let leases = leases.to_vec();
         let doing = format!("giving back {} leases", leases.len());
         let statement = move |server: &Server| {
-            server.store.change(|tables| tables.release_leases(&leases, now))
+            server
+                .store
+                .change(|tables| tables.release_leases(&leases, now))
         };
         self.ask(doing, statement).await
     }
 
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
-        let statement = move |server: &Server| server.store.change(|tables| tables.promote(now, max));
+        let statement =
+            move |server: &Server| server.store.change(|tables| tables.promote(now, max));
         self.ask("promoting".to_owned(), statement).await
     }
 
@@ -225,7 +242,9 @@ impl Store for StoreLine {
             let letters = server.store.change(|tables| tables.adopt(&ask));
             if !letters.is_empty() {
                 let count = letters.len();
-                server.book.tell(format!("{process} takes over {count} letters"));
+                server
+                    .book
+                    .tell(format!("{process} takes over {count} letters"));
             }
             letters
         };
@@ -256,7 +275,10 @@ impl Server {
     /// Settles, and tells the book what it brought about.
     fn settle(&self, process: Process, batch: &[Settlement]) -> Vec<LetterId> {
         let (lost, news) = self.store.change(|tables| {
-            let before: Vec<_> = batch.iter().map(|settlement| events(tables, settlement)).collect();
+            let before: Vec<_> = batch
+                .iter()
+                .map(|settlement| events(tables, settlement))
+                .collect();
             let known: Vec<_> = tables.suppressions.keys().cloned().collect();
             let lost = self.hand.settle(tables, batch);
             let counted = batch.iter().zip(before);
@@ -276,7 +298,8 @@ impl Server {
             self.book.tell(format!("{process} settles {line}"));
         }
         for ban in news.1 {
-            self.book.tell(format!("{} is suppressed: {}", ban.address, ban.evidence));
+            self.book
+                .tell(format!("{} is suppressed: {}", ban.address, ban.evidence));
             self.book.banned(&ban.address, &ban.scope, false);
         }
         lost

@@ -80,7 +80,7 @@ impl Weather {
     pub(super) fn calm() -> Self {
         Self {
             nodes: 1,
-            lasts: Duration::from_secs(30),
+            lasts: Duration::from_secs(20),
             wires: Wires::default(),
             store: Troubles::default(),
             dns: 0.0,
@@ -107,7 +107,7 @@ impl Weather {
         };
         Self {
             nodes: usize::try_from(chance.between(1, 4)).unwrap_or(1),
-            lasts: Duration::from_secs(chance.between(30, 240)),
+            lasts: Duration::from_secs(chance.between(20, 120)),
             wires: Wires {
                 refused: share(0.2),
                 unanswered: share(0.1),
@@ -115,7 +115,7 @@ impl Weather {
                 lost: share(0.25),
                 muted: share(0.1),
                 dripping: share(0.1),
-                latency_max: span(1_500),
+                latency_max: span(1_000),
             },
             store: Troubles {
                 failed: share(0.15),

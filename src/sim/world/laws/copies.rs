@@ -17,7 +17,11 @@ pub(super) fn a_second_copy_only_when_it_is_unknowable(facts: &Facts) -> Breache
     let breach = |(id, row): (&LetterId, &Row)| {
         let why = why_too_many(facts, *id, row)?;
         let copies = facts.copies(*id).len();
-        Some(format!("{} came {copies} times, though {why}: {}", named(*id, row), history(row)))
+        Some(format!(
+            "{} came {copies} times, though {why}: {}",
+            named(*id, row),
+            history(row)
+        ))
     };
     facts.letters.iter().filter_map(breach).collect()
 }
@@ -33,7 +37,9 @@ fn why_too_many(facts: &Facts, id: LetterId, row: &Row) -> Option<String> {
     let tried_after = tried(facts, id).find(|at| *at > since);
     match (known.next(), tried_after) {
         (Some((other, _)), _) => Some(format!("{queue_id} and {other} are known to be taken")),
-        (None, Some(at)) => Some(format!("{queue_id} was known to be taken at {since:?} and it was tried at {at:?}")),
+        (None, Some(at)) => Some(format!(
+            "{queue_id} was known to be taken at {since:?} and it was tried at {at:?}"
+        )),
         (None, None) => None,
     }
 }

@@ -10,14 +10,19 @@ use super::{Breaches, Facts};
 
 /// No process has more connections to a site than it may, and none carries more letters than it may.
 pub(super) fn limits_hold(facts: &Facts) -> Breaches {
-    connections(facts).into_iter().chain(letters(facts)).collect()
+    connections(facts)
+        .into_iter()
+        .chain(letters(facts))
+        .collect()
 }
 
 fn connections(facts: &Facts) -> Breaches {
     // What closes at a moment is gone before what opens at it.
     let mut changes: BTreeMap<_, BTreeSet<(Duration, bool, usize)>> = BTreeMap::new();
     for (number, connection) in facts.pages.connections.iter().enumerate() {
-        let changes = changes.entry((connection.process, &connection.site)).or_default();
+        let changes = changes
+            .entry((connection.process, &connection.site))
+            .or_default();
         changes.insert((connection.opened, true, number));
         changes.extend(connection.closed.map(|closed| (closed, false, number)));
     }

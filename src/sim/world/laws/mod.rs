@@ -25,16 +25,48 @@ pub(super) struct Law {
 
 /// Every law over one world.
 pub(super) const LAWS: [Law; 10] = [
-    law("every letter has one fate", 1, fates::every_letter_has_one_fate),
-    law("every letter has one terminal event", 1, fates::every_letter_has_one_terminal_event),
-    law("delivered means in the mailbox", 1, fates::delivered_means_in_the_mailbox),
-    law("what was heard is delivered", 1, fates::what_was_heard_is_delivered),
-    law("a second copy only when it is unknowable", 2, copies::a_second_copy_only_when_it_is_unknowable),
+    law(
+        "every letter has one fate",
+        1,
+        fates::every_letter_has_one_fate,
+    ),
+    law(
+        "every letter has one terminal event",
+        1,
+        fates::every_letter_has_one_terminal_event,
+    ),
+    law(
+        "delivered means in the mailbox",
+        1,
+        fates::delivered_means_in_the_mailbox,
+    ),
+    law(
+        "what was heard is delivered",
+        1,
+        fates::what_was_heard_is_delivered,
+    ),
+    law(
+        "a second copy only when it is unknowable",
+        2,
+        copies::a_second_copy_only_when_it_is_unknowable,
+    ),
     law("every doubt is counted", 2, copies::every_doubt_is_counted),
-    law("suppressed means not sent", 3, suppressed::suppressed_means_not_sent),
+    law(
+        "suppressed means not sent",
+        3,
+        suppressed::suppressed_means_not_sent,
+    ),
     law("limits hold", 4, limits::limits_hold),
-    law("every letter leaves correct", 5, quality::every_letter_leaves_correct),
-    law("only proof suppresses", 6, suppressed::only_proof_suppresses),
+    law(
+        "every letter leaves correct",
+        5,
+        quality::every_letter_leaves_correct,
+    ),
+    law(
+        "only proof suppresses",
+        6,
+        suppressed::only_proof_suppresses,
+    ),
 ];
 
 const fn law(name: &'static str, promise: u8, judge: fn(&Facts) -> Breaches) -> Law {

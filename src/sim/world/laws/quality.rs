@@ -15,10 +15,16 @@ use crate::{
 pub(super) fn every_letter_leaves_correct(facts: &Facts) -> Breaches {
     let mut breaches = Breaches::new();
     for (queue_id, copy) in &facts.pages.copies {
-        let faults = copy.findings.iter().map(|(finding, words)| format!("{finding:?}: {words}"));
+        let faults = copy
+            .findings
+            .iter()
+            .map(|(finding, words)| format!("{finding:?}: {words}"));
         let faults = faults.chain(match facts.letter(&copy.return_path) {
             Some(letter) => strays(facts, letter, copy),
-            None => vec![format!("its return path {} names no letter", copy.return_path)],
+            None => vec![format!(
+                "its return path {} names no letter",
+                copy.return_path
+            )],
         });
         breaches.extend(faults.map(|fault| format!("{queue_id} to {}: {fault}", copy.recipient)));
     }
@@ -35,14 +41,18 @@ fn strays(facts: &Facts, letter: &Letter, copy: &Copy) -> Vec<String> {
         strays.push(format!("its letter was for {}", letter.to.mailbox.address));
     }
     let local = message.message_id().and_then(|id| id.split('@').next());
-    let named = local.and_then(|local| facts.identity.tokens().decode_local(Kind::MessageId, local));
+    let named =
+        local.and_then(|local| facts.identity.tokens().decode_local(Kind::MessageId, local));
     if named.is_none_or(|named| named.id != letter.id) {
         strays.push("its Message-ID names another letter".to_owned());
     }
     let (found, wanted) = (message.body_text(0), text(letter));
     let found = found.unwrap_or_default().replace("\r\n", "\n");
     if found.trim_end() != wanted {
-        strays.push(format!("it says {:?} instead of {wanted:?}", found.trim_end()));
+        strays.push(format!(
+            "it says {:?} instead of {wanted:?}",
+            found.trim_end()
+        ));
     }
     let has_click = message.header_raw("List-Unsubscribe-Post").is_some();
     if has_click != (letter.stream == HOLDING) {

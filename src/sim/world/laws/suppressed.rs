@@ -26,7 +26,11 @@ pub(super) fn suppressed_means_not_sent(facts: &Facts) -> Breaches {
         if let Some(ban) = bans.find(|ban| forbids(ban, letter, attempt)) {
             breaches.push(format!(
                 "letter {} to {} was tried at {:?}, and the entry for {} is from {:?}",
-                letter.id, attempt.recipient, attempt.at, ban.scope.name(), ban.at
+                letter.id,
+                attempt.recipient,
+                attempt.at,
+                ban.scope.name(),
+                ban.at
             ));
         }
     }
@@ -46,7 +50,12 @@ pub(super) fn only_proof_suppresses(facts: &Facts) -> Breaches {
     let made = facts.pages.bans.iter().filter(|ban| !ban.by_operator);
     let unproven = made.filter(|ban| !is_proven(facts, ban));
     unproven
-        .map(|ban| format!("{} is suppressed, and no receiver said that it is no mailbox", ban.address))
+        .map(|ban| {
+            format!(
+                "{} is suppressed, and no receiver said that it is no mailbox",
+                ban.address
+            )
+        })
         .collect()
 }
 

@@ -64,7 +64,10 @@ impl Tables {
             queued.lease = Some(ask.lease);
             queued.due = ask.until;
             let attempts = queued.attempts;
-            let shard = self.letters.get(&id).map_or(Shard(0), |row| row.letter.shard);
+            let shard = self
+                .letters
+                .get(&id)
+                .map_or(Shard(0), |row| row.letter.shard);
             self.history(id, Event::bare(ask.now, EventKind::LeaseExpired));
             claims.push(Claim {
                 lease: ask.lease,
@@ -95,7 +98,10 @@ impl Tables {
 
     /// Letters that are not ready and of which `is_meant` holds, those due first in front.
     fn waiting(&self, max: u32, is_meant: impl Fn(&Queued) -> bool) -> Vec<LetterId> {
-        let waiting = self.queue.iter().filter(|(_, queued)| !queued.ready && is_meant(queued));
+        let waiting = self
+            .queue
+            .iter()
+            .filter(|(_, queued)| !queued.ready && is_meant(queued));
         let waiting: BTreeSet<_> = waiting.map(|(id, queued)| (queued.due, *id)).collect();
         waiting
             .into_iter()

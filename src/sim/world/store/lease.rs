@@ -19,6 +19,9 @@ type Turn = (u8, bool, Lane);
 
 impl Tables {
     pub(in super::super) fn lease(&mut self, ask: &LeaseAsk) -> Leased {
+        if !self.has_work() {
+            return Leased::default();
+        }
         let lanes = self.ready_lanes(ask.after.unwrap_or(Lane(0)));
         let room: BTreeMap<Lane, u32> = ask.room.iter().copied().collect();
         let room = |lane| room.get(&lane).copied().unwrap_or(ask.per_lane) as usize;
@@ -32,7 +35,9 @@ impl Tables {
             taken.iter().map(|(turn, _)| *turn).max().map(|turn| turn.2)
         } else {
             let beyond = lanes.keys().nth(LANES_MAX - 1);
-            beyond.filter(|_| lanes.len() > LANES_MAX).map(|turn| turn.2)
+            beyond
+                .filter(|_| lanes.len() > LANES_MAX)
+                .map(|turn| turn.2)
         };
         let mut by_lane: BTreeMap<Lane, usize> = BTreeMap::new();
         let kept = taken.into_iter().filter(|(turn, _)| {
@@ -56,7 +61,9 @@ impl Tables {
             let turn = (queued.priority, queued.lane <= after, queued.lane);
             lanes.entry(turn).or_default().push((queued.due, *id));
         }
-        lanes.values_mut().for_each(|letters| letters.sort());
+        for letters in lanes.values_mut() {
+            letters.sort();
+        }
         lanes
     }
 
@@ -84,7 +91,13 @@ impl Tables {
             queued.in_doubt_lease = None;
             let (priority, lane, attempts) = (queued.priority, queued.lane, queued.attempts);
             if let Some(leased) = self.leased(*id, ask.lease, lane, attempts) {
-                claimed.push((priority, LeasedLetter { suppressed, ..leased }));
+                claimed.push((
+                    priority,
+                    LeasedLetter {
+                        suppressed,
+                        ..leased
+                    },
+                ));
             }
         }
         claimed

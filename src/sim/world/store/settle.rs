@@ -11,7 +11,9 @@ use crate::{
 
 impl Tables {
     pub(in super::super) fn settle(&mut self, settlements: &[Settlement]) -> Vec<LetterId> {
-        let late = settlements.iter().filter(|settlement| !self.settle_one(settlement));
+        let late = settlements
+            .iter()
+            .filter(|settlement| !self.settle_one(settlement));
         let late: Vec<&Settlement> = late.collect();
         for settlement in &late {
             self.history(settlement.id, late_outcome(&settlement.verdict.event));
@@ -21,7 +23,10 @@ impl Tables {
 
     /// Whether it counted.
     fn settle_one(&mut self, settlement: &Settlement) -> bool {
-        let is_ours = self.queue.get(&settlement.id).is_some_and(|queued| claims(queued, settlement));
+        let is_ours = self
+            .queue
+            .get(&settlement.id)
+            .is_some_and(|queued| claims(queued, settlement));
         let counts = if is_ours {
             self.move_on(settlement);
             true
@@ -43,7 +48,9 @@ impl Tables {
         match settlement.verdict.next {
             Next::Finish(state) => {
                 let queued = self.queue.remove(&settlement.id);
-                let doubted = queued.and_then(|queued| queued.in_doubt_lease).filter(|_| is_doubt);
+                let doubted = queued
+                    .and_then(|queued| queued.in_doubt_lease)
+                    .filter(|_| is_doubt);
                 if let Some(row) = self.letters.get_mut(&settlement.id) {
                     row.state = Some(state);
                     row.in_doubt_lease = doubted;
@@ -69,7 +76,8 @@ impl Tables {
         ) else {
             return false;
         };
-        let waits = row.state == Some(State::InDoubt) && row.in_doubt_lease == Some(settlement.lease);
+        let waits =
+            row.state == Some(State::InDoubt) && row.in_doubt_lease == Some(settlement.lease);
         let knows = settlement.verdict.event.kind != EventKind::InDoubt;
         if waits && knows {
             row.state = Some(state);
@@ -88,7 +96,10 @@ fn claims(queued: &Queued, settlement: &Settlement) -> bool {
 
 fn late_outcome(event: &Event) -> Event {
     let name = event.kind.name();
-    let text = event.text.as_ref().map_or_else(|| name.to_owned(), |text| format!("{name}: {text}"));
+    let text = event
+        .text
+        .as_ref()
+        .map_or_else(|| name.to_owned(), |text| format!("{name}: {text}"));
     Event {
         kind: EventKind::LateOutcome,
         text: Some(text),

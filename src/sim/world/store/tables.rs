@@ -7,9 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    mail::{
-        Event, EventKind, Letter, LetterId, Reason, Scope, State, Suppression, Timestamp,
-    },
+    mail::{Event, EventKind, Letter, LetterId, Reason, Scope, State, Suppression, Timestamp},
     policy::{StreamKind, suppress::stops},
     port::{Lane, LeaseId, LeasedLetter},
 };
@@ -142,11 +140,6 @@ impl Tables {
         self.queue.values().any(|queued| queued.ready)
     }
 
-    /// Letters that are not finished.
-    pub(in super::super) fn open(&self) -> usize {
-        self.queue.len()
-    }
-
     /// Letters that are in the queue and finished, or in neither: there are none.
     pub(in super::super) fn torn(&self) -> Vec<LetterId> {
         let queued: BTreeSet<LetterId> = self.queue.keys().copied().collect();
@@ -174,14 +167,20 @@ impl Tables {
     }
 
     /// Adds a line to a letter's history.
-    pub(super) fn history(&mut self, id: LetterId, event: Event) {
+    pub(in super::super) fn history(&mut self, id: LetterId, event: Event) {
         if let Some(row) = self.letters.get_mut(&id) {
             row.events.push(event);
         }
     }
 
     /// A letter under a claim, as the engine gets it.
-    pub(super) fn leased(&self, id: LetterId, lease: LeaseId, lane: Lane, attempts: u16) -> Option<LeasedLetter> {
+    pub(super) fn leased(
+        &self,
+        id: LetterId,
+        lease: LeaseId,
+        lane: Lane,
+        attempts: u16,
+    ) -> Option<LeasedLetter> {
         let row = self.letters.get(&id)?;
         Some(LeasedLetter {
             lease,
