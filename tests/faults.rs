@@ -27,10 +27,8 @@ mod limits;
 #[path = "faults/names.rs"]
 mod names;
 #[path = "promises/process.rs"]
-#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod process;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "promises/world.rs"]
-#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod world;

@@ -19,7 +19,6 @@ mod process;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "promises/world.rs"]
-#[expect(dead_code, reason = "the tests of the promises use the rest")]
 mod world;
 
 use std::{env, time::Duration};

@@ -6,30 +6,85 @@
 //! suppressed is for `policy::judge`. Read [`rules`] next, then `rules.toml`.
 
 pub mod hints;
+pub mod mail;
+mod quoted;
 pub mod rules;
 pub mod text;
 
 #[cfg(test)]
 mod corpus;
 
-use crate::mail::{Class, Finding, Provider, Reply, Stage, Term, Trouble, TroubleKind, Unroutable};
+use crate::mail::{
+    Class, EnhancedCode, Finding, Provider, Reply, Stage, Term, Trouble, TroubleKind, Unroutable,
+};
 
+use quoted::Quoted;
+use rules::Asked;
 pub use text::reply_from_line;
 
 /// What a refusal means. Text of that provider is asked first, then text in general, then the enhanced code, then the
 /// basic one: providers disagree about codes far more than about words.
 pub fn classify(reply: &Reply, provider: Provider) -> Finding {
     let words = text::normalise(reply);
-    let rule = rules::builtin().decide(reply, &words, provider);
+    let asked = Asked {
+        words: &words,
+        code: Some(reply.code),
+        stage: reply.stage,
+        provider,
+    };
+    find(&asked, |_| reply.is_permanent())
+}
+
+/// What a refusal means that a mail system reports in words: a diagnostic field (RFC 3464 §2.3.6) or prose.
+///
+/// `words` may begin with a type (`smtp;`), tell the talk around the reply (`host mx said: 550 …`), or hold no code at all.
+/// `code` and `enhanced` are what the report says elsewhere; what the words themselves say goes before them. A 4xx or a
+/// 4.x.x in either place makes the finding transient; where no code is told, the class says for how long it holds.
+pub fn classify_words(
+    words: &str,
+    code: Option<u16>,
+    enhanced: Option<EnhancedCode>,
+    provider: Provider,
+) -> Finding {
+    let quoted = Quoted::read(words, code, enhanced);
+    find(&quoted.asked(provider), |class| {
+        quoted.permanent.unwrap_or_else(|| lasts(class))
+    })
+}
+
+/// What in a reply made the rule decide: the words it matched, else the code.
+pub fn evidence(reply: &Reply, provider: Provider) -> String {
+    let words = text::normalise(reply);
+    rules::builtin().evidence(&Asked {
+        words: &words,
+        code: Some(reply.code),
+        stage: reply.stage,
+        provider,
+    })
+}
+
+/// The same for words of a report; the arguments are those of [`classify_words`].
+pub fn evidence_in_words(
+    words: &str,
+    code: Option<u16>,
+    enhanced: Option<EnhancedCode>,
+    provider: Provider,
+) -> String {
+    let quoted = Quoted::read(words, code, enhanced);
+    rules::builtin().evidence(&quoted.asked(provider))
+}
+
+fn find(asked: &Asked<'_>, permanent: impl Fn(Class) -> bool) -> Finding {
+    let rule = rules::builtin().decide(asked);
     let (class, name) = rule.map_or((Class::System, "unknown"), |rule| (rule.class, &rule.name));
     let softened = rule.is_some_and(|rule| rule.softens);
-    let term = if reply.is_permanent() && !softened {
+    let term = if permanent(class) && !softened {
         Term::Permanent
     } else {
         Term::Transient
     };
     let retry_after = match term {
-        Term::Transient => hints::in_words(&words.text),
+        Term::Transient => hints::in_words(&asked.words.text),
         Term::Permanent => None,
     };
     Finding {
@@ -38,6 +93,21 @@ pub fn classify(reply: &Reply, provider: Provider) -> Finding {
         rule: name.to_owned(),
         retry_after,
         greylisted: rule.is_some_and(|rule| rule.greylist),
+    }
+}
+
+/// Whether a refusal without any code is the last word.
+const fn lasts(class: Class) -> bool {
+    match class {
+        Class::MailboxFull | Class::Rate | Class::Unreachable | Class::System => false,
+        Class::BadMailbox
+        | Class::BadDomain
+        | Class::InactiveMailbox
+        | Class::TooBig
+        | Class::Content
+        | Class::Block
+        | Class::Auth
+        | Class::Policy => true,
     }
 }
 

@@ -7,10 +7,10 @@
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use super::text::Words;
-use crate::mail::{Class, EnhancedCode, Provider, Reply, Stage};
+use crate::mail::{Class, EnhancedCode, Provider, Stage};
 
 mod file;
 
@@ -42,6 +42,8 @@ pub struct Rule {
     pub enhanced: Vec<EnhancedMask>,
     /// What the text must match; `None` is a rule about codes alone.
     pub pattern: Option<String>,
+    /// Rules of the same rank and another class that match its examples too, and that it comes before on purpose.
+    pub over: Vec<String>,
     /// Real replies that taught it.
     pub seen: Vec<String>,
     /// Replies made up after the form of real ones, where none was at hand.
@@ -54,6 +56,19 @@ pub struct EnhancedMask {
     class: Option<u8>,
     subject: Option<u16>,
     details: RangeInclusive<u16>,
+}
+
+/// What the rules are asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The text and the enhanced code.
+    pub words: &'a Words,
+    /// The basic code; `None` where a report tells none.
+    pub code: Option<u16>,
+    /// The step of the talk that was refused.
+    pub stage: Stage,
+    /// Who refuses.
+    pub provider: Provider,
 }
 
 /// All rules, in the order in which they are asked.
@@ -97,16 +112,36 @@ impl Rulebook {
         })
     }
 
-    /// The rule that decides a reply, if any does.
-    pub fn decide(&self, reply: &Reply, words: &Words, provider: Provider) -> Option<&Rule> {
-        let applies = |rule: &&Rule| rule.applies(reply, words.enhanced, provider);
-        let matches = self.set.matches(&words.text);
+    /// The rule that decides a refusal, if any does.
+    pub fn decide(&self, asked: &Asked<'_>) -> Option<&Rule> {
+        self.candidates(asked).next()
+    }
+
+    /// What made the rule decide: the words that its text matched, else the code it is about.
+    pub fn evidence(&self, asked: &Asked<'_>) -> String {
+        let Some(rule) = self.decide(asked) else {
+            return "no rule knows it".to_owned();
+        };
+        let code = |code: Option<String>| code.unwrap_or_default();
+        match &rule.pattern {
+            Some(pattern) => Regex::new(&for_automaton(pattern))
+                .ok()
+                .and_then(|regex| regex.find(&asked.words.text))
+                .map_or_else(String::new, |found| found.as_str().to_owned()),
+            None if rule.enhanced.is_empty() => code(asked.code.map(|code| code.to_string())),
+            None => code(asked.words.enhanced.map(|code| code.to_string())),
+        }
+    }
+
+    /// Every rule that speaks about a refusal, in the order in which they are asked.
+    fn candidates(&self, asked: &Asked<'_>) -> impl Iterator<Item = &Rule> {
+        let matches = self.set.matches(&asked.words.text);
         matches
-            .iter()
+            .into_iter()
             .filter_map(|index| self.texts.get(index))
             .chain(&self.enhanced)
             .chain(&self.basic)
-            .find(applies)
+            .filter(|rule| rule.applies(asked))
     }
 
     /// Every rule, in the order in which they are asked.
@@ -130,13 +165,21 @@ fn for_automaton(pattern: &str) -> String {
 }
 
 impl Rule {
-    fn applies(&self, reply: &Reply, enhanced: Option<EnhancedCode>, provider: Provider) -> bool {
-        fits(&self.codes, |codes| codes.contains(&reply.code))
-            && fits(&self.providers, |known| *known == provider)
-            && fits(&self.stages, |stage| *stage == reply.stage)
+    fn applies(&self, asked: &Asked<'_>) -> bool {
+        fits(&self.codes, |codes| self.has_code(codes, asked.code))
+            && fits(&self.providers, |known| *known == asked.provider)
+            && fits(&self.stages, |stage| *stage == asked.stage)
             && fits(&self.enhanced, |mask| {
-                enhanced.is_some_and(|code| mask.contains(code))
+                asked.words.enhanced.is_some_and(|code| mask.contains(code))
             })
+    }
+
+    /// A report without a code is a mail system's last word, as a 5xx is; but no code proves nothing by itself.
+    fn has_code(&self, codes: &RangeInclusive<u16>, asked: Option<u16>) -> bool {
+        match asked {
+            Some(code) => codes.contains(&code),
+            None => self.pattern.is_some() && *codes.end() >= 500,
+        }
     }
 }
 
@@ -188,5 +231,7 @@ impl fmt::Display for Rule {
     }
 }
 
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod tests;

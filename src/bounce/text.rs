@@ -21,14 +21,19 @@ pub struct Words {
 
 /// The normal form of a reply.
 pub fn normalise(reply: &Reply) -> Words {
+    normal_form(&reply.text, reply.code, reply.enhanced)
+}
+
+/// The normal form of a text that a basic code goes with; 0 where none is known.
+pub(super) fn normal_form(text: &str, code: u16, enhanced: Option<EnhancedCode>) -> Words {
     let mut words = Words {
-        text: String::with_capacity(reply.text.len().min(TEXT_MAX_BYTES) + 64),
-        enhanced: reply.enhanced,
+        text: String::with_capacity(text.len().min(TEXT_MAX_BYTES) + 64),
+        enhanced,
     };
-    let code = digits(reply.code);
-    let start = &reply.text[..reply.text.floor_char_boundary(TEXT_MAX_BYTES)];
+    let joint = digits(code);
+    let start = &text[..text.floor_char_boundary(TEXT_MAX_BYTES)];
     for word in start.split_ascii_whitespace() {
-        words.take(without_joint(word, code), reply.code);
+        words.take(without_joint(word, joint), code);
     }
     words.text.make_ascii_lowercase();
     words

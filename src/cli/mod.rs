@@ -4,6 +4,7 @@
 //! `--json` every line of data is one JSON object; a reader that goes away (`| head`) ends the program quietly. Leaves the
 //! work to the rooms below. Read `session` for which database a command works on.
 
+mod bounce;
 mod config;
 mod database;
 mod demo;
@@ -14,6 +15,7 @@ mod key;
 mod letter;
 mod migrate;
 mod out;
+mod pieces;
 mod queue;
 mod report;
 mod send;
@@ -73,6 +75,9 @@ enum Command {
     Queue(queue::Queue),
     Events(events::Events),
     Report(report::Report),
+    /// Say what refusals and bounces mean.
+    #[command(subcommand)]
+    Bounce(bounce::Bounce),
     /// Say who is not written to.
     #[command(subcommand)]
     Suppression(suppression::Suppression),
@@ -136,6 +141,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Queue(queue) => queue.run(settings, out).await,
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
+        Command::Bounce(bounce) => bounce.run(out),
         Command::Suppression(suppression) => suppression.run(settings, out).await,
         Command::Key(key) => key.run(settings, out).await,
         Command::Dkim(dkim) => dkim.run(settings, out).await,

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod letter;
 pub mod provider;
 pub mod reply;
+pub mod report;
 pub mod suppression;
 pub mod time;
 pub mod verdict;
@@ -22,6 +23,7 @@ pub use evidence::{Evidence, Trouble, TroubleKind, Unheard, Unroutable, Unsendab
 pub use letter::{Content, InDoubt, Letter, LetterId, Mailbox, Part, Recipient, State};
 pub use provider::Provider;
 pub use reply::{EnhancedCode, Reply, Stage};
+pub use report::{Action, Complaint, Original, RcptSource, Report, ReportKind, Told};
 pub use suppression::{Reason, Scope, Suppression};
 pub use time::Timestamp;
 pub use verdict::{Next, Signal, Verdict};

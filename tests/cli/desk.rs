@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    io::Write as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
@@ -55,6 +56,25 @@ impl Desk {
         let output = self.command(line).output().unwrap();
         self.note(line, &output);
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command whose words hold spaces, with something to read.
+    pub(crate) fn ask(&mut self, words: &[&str], input: &str) {
+        let mut command = self.command("");
+        command.args(words).stdin(Stdio::piped());
+        let (out, err) = (Stdio::piped(), Stdio::piped());
+        let mut child = command.stdout(out).stderr(err).spawn().unwrap();
+        // A program that does not read has ended already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let quoted = words.iter().map(|word| {
+            if word.contains(' ') {
+                format!("'{word}'")
+            } else {
+                (*word).to_owned()
+            }
+        });
+        self.note(&quoted.collect::<Vec<_>>().join(" "), &output);
     }
 
     /// Runs a command that only prepares.

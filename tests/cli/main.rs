@@ -4,9 +4,9 @@
     reason = "a test says what went wrong by stopping"
 )]
 
+mod bounce;
 mod desk;
 mod operator;
-
 mod send;
 mod server;
 mod story;

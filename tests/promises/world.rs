@@ -1,4 +1,5 @@
 //! A stage for one test: its own database, its own small internet, and engines that start and stop on it.
+#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::{
     collections::HashMap,

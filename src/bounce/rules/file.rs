@@ -59,6 +59,8 @@ struct Row {
     #[serde(default)]
     greylist: bool,
     #[serde(default)]
+    over: Vec<String>,
+    #[serde(default)]
     seen: Vec<String>,
     #[serde(default)]
     composed: Vec<String>,
@@ -85,6 +87,7 @@ fn rule(row: Row) -> Result<Rule, RuleFault> {
         name: row.name,
         greylist: row.greylist,
         pattern: row.pattern,
+        over: row.over,
         seen: row.seen,
         composed: row.composed,
     })

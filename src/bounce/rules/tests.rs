@@ -1,30 +1,96 @@
 use std::collections::BTreeSet;
 
-use super::*;
-use crate::bounce::{classify, reply_from_line};
+use super::{audit::lessons, *};
+use crate::bounce::classify;
 
-/// The examples of a rule as replies, with the provider under which they were seen.
-fn lessons(rule: &Rule) -> impl Iterator<Item = (Reply, Provider)> {
-    let provider = rule.providers.first().copied().unwrap_or(Provider::Other);
-    let stage = rule.stages.first().copied().unwrap_or(Stage::RcptTo);
-    rule.seen.iter().chain(&rule.composed).map(move |line| {
-        let reply = reply_from_line(stage, line).unwrap_or_else(|| panic!("{line}: not a reply"));
-        (reply, provider)
-    })
+#[test]
+fn every_rule_decides_the_replies_that_taught_it_and_no_rival_claims_them() {
+    let faults = audit::faults(builtin());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn audited(rules: &[(&str, &str, &str)]) -> Vec<String> {
+    let block = |(name, class, rest): &(&str, &str, &str)| {
+        format!("[[rule]]\nname = \"{name}\"\nclass = \"{class}\"\n{rest}\n")
+    };
+    let toml: String = rules.iter().map(block).collect();
+    audit::faults(&Rulebook::parse(&toml).expect("a rulebook"))
 }
 
 #[test]
-fn every_rule_decides_the_replies_that_taught_it() {
-    let mut wrong = Vec::new();
-    for rule in builtin().rules() {
-        for (reply, provider) in lessons(rule) {
-            let found = classify(&reply, provider);
-            if found.rule != rule.name {
-                wrong.push(format!("{} is taken by {}: {reply}", rule.name, found.rule));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+fn unfit_rules_are_found() {
+    let full = (
+        "full",
+        "mailbox-full",
+        "match = 'full'\nseen = ['552 Full']",
+    );
+    let check = |rules: &[(&str, &str, &str)], expected: &[&str]| {
+        assert_eq!(audited(rules), expected);
+    };
+    check(&[full], &[]);
+    check(
+        &[("never", "rate", "match = 'empty'\nseen = ['552 Full']")],
+        &["never never matches: 552 Full"],
+    );
+    // The code of an example counts as much as its words.
+    check(
+        &[(
+            "never",
+            "rate",
+            "match = 'full'\ncode = ['4xx']\nseen = ['552 Full']",
+        )],
+        &["never never matches: 552 Full"],
+    );
+    check(
+        &[
+            full,
+            (
+                "late",
+                "mailbox-full",
+                "match = 'ful'\nseen = ['552 so full']",
+            ),
+        ],
+        &["late is shadowed by full: 552 so full"],
+    );
+    check(
+        &[full, ("rival", "rate", "match = 'ful'\nseen = ['552 ful']")],
+        &["full and rival are ambiguous: 552 Full"],
+    );
+    check(
+        &[
+            (
+                "full",
+                "mailbox-full",
+                "match = 'full'\nover = ['rival']\nseen = ['552 Full']",
+            ),
+            ("rival", "rate", "match = 'ful'\nseen = ['552 ful']"),
+        ],
+        &[],
+    );
+    check(
+        &[(
+            "idle",
+            "rate",
+            "match = 'full'\nover = ['gone']\nseen = ['552 Full']",
+        )],
+        &["idle needs no `over` gone"],
+    );
+    // A rule of a provider outranks the rules in general: no rivals.
+    check(
+        &[
+            (
+                "ours",
+                "rate",
+                "match = 'ful'\nprovider = ['yandex']\nseen = ['552 Full']",
+            ),
+            (
+                "full",
+                "mailbox-full",
+                "match = 'full'\nseen = ['552 full!']",
+            ),
+        ],
+        &[],
+    );
 }
 
 #[test]

@@ -1,34 +1,26 @@
 //! One JSON object per line.
 //!
-//! Owns the reading of pieces and the merging of constants. Promises: a line beyond the limit, or one that is no text, is
-//! a fault of that line alone. Leaves cutting lines to `http::Lines`, reading fields to the database.
+//! Owns the merging of constants. Promises: a line beyond the limit, or one that is no text, is
+//! a fault of that line alone. Leaves cutting lines to [`Pieces`], reading fields to the database.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
 use anyhow::Context;
-use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
+    super::pieces::Pieces,
     constants::{self, Constant},
     row::{Fault, Row, not_json},
 };
-use crate::http::{Line, Lines};
-
-/// One read.
-const PIECE_OCTETS: usize = 64 << 10;
+use crate::http::Line;
 
 pub(super) fn rows(
     reader: impl Read + Send,
     constants: Vec<Constant>,
     letter_max: usize,
 ) -> impl Iterator<Item = anyhow::Result<Row>> + Send {
-    let mut file = Pieces {
-        reader,
-        lines: Lines::new(letter_max),
-        octets: 0,
-        ended: false,
-    };
+    let mut file = Pieces::new(reader, letter_max);
     std::iter::from_fn(move || {
         let line = match file.next_line() {
             Ok(line) => line?,
@@ -36,52 +28,10 @@ pub(super) fn rows(
         };
         Some(Ok(Row {
             line: line.number,
-            octets: file.octets,
+            octets: file.octets(),
             letter: letter(&line, &constants, letter_max),
         }))
     })
-}
-
-struct Pieces<R> {
-    reader: R,
-    lines: Lines,
-    octets: u64,
-    ended: bool,
-}
-
-impl<R: Read> Pieces<R> {
-    fn next_line(&mut self) -> std::io::Result<Option<Line>> {
-        while !self.ended {
-            if let Some(line) = self.lines.cut() {
-                return Ok(Some(line));
-            }
-            let piece = self.read()?;
-            if piece.is_empty() {
-                self.ended = true;
-                return Ok(self.lines.finish());
-            }
-            self.octets += piece.len() as u64;
-            self.lines.push(piece);
-        }
-        Ok(None)
-    }
-
-    fn read(&mut self) -> std::io::Result<Bytes> {
-        let mut piece = vec![0; PIECE_OCTETS];
-        loop {
-            match self.reader.read(&mut piece) {
-                Ok(read) => {
-                    piece.truncate(read);
-                    return Ok(piece.into());
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.ended = true;
-                    return Err(error);
-                }
-            }
-        }
-    }
 }
 
 fn letter(line: &Line, constants: &[Constant], letter_max: usize) -> Result<String, Fault> {

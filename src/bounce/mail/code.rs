@@ -1,0 +1,159 @@
+//! Codes in running text, and the classifier as reports need it.
+//!
+//! Owns the finding of SMTP codes (RFC 5321 §4.2) and enhanced codes (RFC 3463) among words, where port numbers, dates
+//! and versions stand too. Promises: a number counts as a code only at a place where replies begin.
+
+use crate::{
+    bounce,
+    mail::{EnhancedCode, Finding, Provider, Term},
+};
+
+/// Longer words say nothing new; the rules read as much.
+const WORDS_MAX_BYTES: usize = 2048;
+
+/// Codes found in words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The SMTP code.
+    pub(super) code: Option<u16>,
+    /// The enhanced code.
+    pub(super) enhanced: Option<EnhancedCode>,
+    /// Where the reply's text begins behind them.
+    start: usize,
+}
+
+/// The codes in words. The last reply counts where one quotes another: `554 4.4.7 expired <421 4.4.2 timed out>`.
+pub(super) fn read(words: &str) -> Said {
+    let mut said = Said::default();
+    let mut opens = true;
+    let mut at = 0;
+    for word in words.split_inclusive(char::is_whitespace).take(400) {
+        let bare = word.trim();
+        let (code, enhanced) = codes_of(bare, opens);
+        if let Some(code) = code.filter(|_| said.code.is_none()) {
+            said = Said {
+                code: Some(code),
+                enhanced,
+                start: at + word.len(),
+            };
+        } else if said.enhanced.is_none() {
+            said.enhanced = enhanced;
+        }
+        opens = is_opening(bare) || code.is_some();
+        at += word.len();
+    }
+    said
+}
+
+/// The text behind the first code, which is what the receiver said.
+pub(super) fn behind(words: &str) -> &str {
+    let said = read(words);
+    let rest = words[said.start..].trim();
+    if said.code.is_some() && !rest.is_empty() {
+        rest
+    } else {
+        words
+    }
+}
+
+/// What words and codes mean, with the term that the report itself tells.
+pub(super) fn classify(
+    words: &str,
+    code: Option<u16>,
+    enhanced: Option<EnhancedCode>,
+    provider: Provider,
+    term: Option<Term>,
+) -> Finding {
+    let words = &words[..words.floor_char_boundary(WORDS_MAX_BYTES)];
+    let mut finding = bounce::classify_words(words, code, enhanced, provider);
+    if term == Some(Term::Transient) {
+        finding.term = Term::Transient;
+    }
+    finding
+}
+
+/// Whether a rule read codes only.
+pub(super) fn is_fallback(rule: &str) -> bool {
+    rule == "unknown" || rule.starts_with("code-") || rule.starts_with("basic-")
+}
+
+/// The codes that one word holds; `opens` says whether a reply may begin here.
+fn codes_of(word: &str, opens: bool) -> (Option<u16>, Option<EnhancedCode>) {
+    let bare = word.trim_start_matches(['<', '(', '[', '"', '\'', '#', ':']);
+    let opens = opens || bare.len() < word.len();
+    let digits = bare.bytes().take_while(u8::is_ascii_digit).count();
+    if digits == 3 && opens {
+        let rest = &bare[3..];
+        let code = bare[..3]
+            .parse()
+            .ok()
+            .filter(|code| (400..600).contains(code));
+        let ends = rest.is_empty() || rest.starts_with(['-', ':', ';', ',', ')', '_', '\'', '#']);
+        let code = code.filter(|_| ends);
+        return (
+            code,
+            enhanced_of(rest.trim_start_matches(['-', ':', '#'])).filter(|_| code.is_some()),
+        );
+    }
+    (None, enhanced_of(bare))
+}
+
+fn enhanced_of(word: &str) -> Option<EnhancedCode> {
+    word.as_bytes()
+        .first()
+        .filter(|byte| matches!(byte, b'2' | b'4' | b'5'))?;
+    let end = word
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(word.len());
+    EnhancedCode::parse_prefix(word[..end].trim_end_matches('.'))
+}
+
+/// Whether a reply may begin behind this word.
+fn is_opening(word: &str) -> bool {
+    word.ends_with([':', ';', '=', '"', '(', '[', '>'])
+        || matches!(
+            word,
+            "<<<" | "said" | "replied" | "error" | "code" | "returned" | "smtp" | "SMTP" | "-"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &str, expected: &str) {
+        let said = read(words);
+        let code = said.code.map_or("-".to_owned(), |code| code.to_string());
+        let enhanced = said
+            .enhanced
+            .map_or("-".to_owned(), |code| code.to_string());
+        assert_eq!(format!("{code} {enhanced}"), expected, "{words}");
+    }
+
+    #[test]
+    fn codes_are_found_where_replies_begin() {
+        check("550 5.1.1 User unknown", "550 5.1.1");
+        check("host mx.example[192.0.2.1] said: 550-5.1.1 no", "550 5.1.1");
+        check("sorry, no mailbox here (#5.1.1)", "- 5.1.1");
+        check("<<< 421 4.4.2 Connection timed out", "421 4.4.2");
+        check("It responded as follows: [550 5.1.1 no]", "550 5.1.1");
+        check(
+            "Remote Server returned '550 5.1.1 RESOLVER.ADR'",
+            "550 5.1.1",
+        );
+        check("550: 5.1.1 no", "550 5.1.1");
+    }
+
+    #[test]
+    fn numbers_that_are_no_codes() {
+        check("unable to deliver in 480 minutes", "- -");
+        check("connect to mx.example[192.0.2.1]:550 failed", "- -");
+        check("program 8.11.6 at 10.5.1.1", "- -");
+    }
+
+    #[test]
+    fn what_the_receiver_said_stands_behind_the_code() {
+        assert_eq!(behind("host a said: 550 no such user"), "no such user");
+        assert_eq!(behind("no such user"), "no such user");
+    }
+}

@@ -1,0 +1,151 @@
+//! What a form found out about one recipient, before it is understood.
+//!
+//! Owns [`Draft`] and its way to a finished [`Told`]: codes out of words, the rule that reads them, the term. Promises: a
+//! delay never suppresses, whatever its words; where codes and words of one report contradict each other about how long,
+//! the status field wins, because the reporter wrote it about this very letter. Decides nothing: see `policy::judge`.
+
+use crate::{
+    bounce::mail::code,
+    mail::{Action, EnhancedCode, Finding, Provider, Term, Told},
+};
+
+/// One recipient of a report, as found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draft {
+    /// The address as spelled.
+    pub(super) address: String,
+    /// Other spellings.
+    pub(super) also: Vec<String>,
+    /// What the report says happened, where it says so.
+    pub(super) action: Option<Action>,
+    /// The status field.
+    pub(super) status: Option<EnhancedCode>,
+    /// The diagnostic words, the likelier first.
+    pub(super) words: Vec<String>,
+    /// The host that said them.
+    pub(super) host: Option<String>,
+}
+
+impl Draft {
+    /// A recipient with words about it.
+    pub(super) fn new(address: &str, words: &str) -> Self {
+        let words = words.trim();
+        Self {
+            address: address.to_owned(),
+            words: if words.is_empty() {
+                Vec::new()
+            } else {
+                vec![words.to_owned()]
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Whether this is about the same mailbox as that address.
+    pub(super) fn is_about(&self, address: &str) -> bool {
+        let mut names = std::iter::once(&self.address).chain(&self.also);
+        names.any(|name| name.eq_ignore_ascii_case(address))
+    }
+
+    /// The finished noun. `otherwise` is the action where the report names none.
+    pub(super) fn finish(self, otherwise: Action) -> Told {
+        let action = self.action.unwrap_or(otherwise);
+        let said = self
+            .words
+            .iter()
+            .map(|words| code::read(words))
+            .find(|said| said.code.is_some() || said.enhanced.is_some());
+        let said = said.unwrap_or_default();
+        let enhanced = status(self.status, said.enhanced);
+        let (words, finding) = if action.arrived() {
+            (self.words.first().cloned().unwrap_or_default(), None)
+        } else {
+            self.understood(said.code, enhanced, action)
+        };
+        Told {
+            address: self.address,
+            also: self.also,
+            action,
+            code: said.code,
+            enhanced,
+            words,
+            finding,
+        }
+    }
+
+    /// The words that a rule of text recognises, or else the first ones, and what they mean.
+    fn understood(
+        &self,
+        code: Option<u16>,
+        enhanced: Option<EnhancedCode>,
+        action: Action,
+    ) -> (String, Option<Finding>) {
+        let provider = self.provider();
+        let term = term(code, enhanced, action);
+        let mut best: Option<(String, Finding)> = None;
+        for words in self
+            .words
+            .iter()
+            .flat_map(|words| [code::behind(words), words.as_str()])
+        {
+            let finding = code::classify(words, code, enhanced, provider, term);
+            let by_text = !code::is_fallback(&finding.rule);
+            if by_text || best.is_none() {
+                best = Some((words.to_owned(), finding));
+            }
+            if by_text {
+                break;
+            }
+        }
+        let (words, finding) = best.unwrap_or_else(|| {
+            let finding = code::classify("", code, enhanced, provider, term);
+            (String::new(), finding)
+        });
+        (words, Some(finding))
+    }
+
+    fn provider(&self) -> Provider {
+        let named = self.host.as_deref().into_iter();
+        let in_words = self
+            .words
+            .iter()
+            .flat_map(|words| words.split_whitespace().take(40));
+        let known = named.chain(in_words).map(|word| {
+            let host = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            if host.contains('.') {
+                Provider::of_mx(&host.to_ascii_lowercase())
+            } else {
+                Provider::Other
+            }
+        });
+        known
+            .into_iter()
+            .find(|provider| *provider != Provider::Other)
+            .unwrap_or(Provider::Other)
+    }
+}
+
+/// The status field, unless it is a mere `5.0.0` and the words know better (RFC 3463 §3.1).
+fn status(field: Option<EnhancedCode>, words: Option<EnhancedCode>) -> Option<EnhancedCode> {
+    match (field, words) {
+        (Some(field), Some(words))
+            if field.subject == 0 && field.detail == 0 && words.class == field.class =>
+        {
+            Some(words)
+        }
+        (Some(field), _) => Some(field),
+        (None, words) => words,
+    }
+}
+
+/// For how long, as far as codes and action tell.
+fn term(code: Option<u16>, enhanced: Option<EnhancedCode>, action: Action) -> Option<Term> {
+    let first = enhanced
+        .map(|code| code.class)
+        .or_else(|| u8::try_from(code? / 100).ok());
+    match (action, first) {
+        (Action::Delayed, _) | (_, Some(4)) => Some(Term::Transient),
+        (_, Some(5)) => Some(Term::Permanent),
+        _ => None,
+    }
+}
