@@ -201,11 +201,13 @@ impl Calls {
         let (ours, theirs) = pipe(there, back);
         let number = exchange.book.connected(process, &host.site);
         let (name, ahead) = (&host.name, describe(there, back));
-        let line = format!("{process} opens connection {number} to {name}{ahead}");
-        exchange.book.tell(line);
+        let book = &exchange.book;
+        book.tell(format!(
+            "{process} opens connection {number} to {name}{ahead}"
+        ));
         exchange.receive(host, theirs, from);
         let life = Arc::clone(&self.life);
-        Plug::new(ours, life, Arc::clone(&exchange.book), (number, process))
+        Plug::new(ours, life, Arc::clone(book), (number, process))
     }
 }
 

@@ -82,11 +82,15 @@ impl Tables {
             in_doubt_lease: None,
         };
         self.queue.insert(id, queued);
+        let queued = Event {
+            due: letter.send_at,
+            ..Event::bare(now, EventKind::Queued)
+        };
         let row = Row {
             letter,
             state: None,
             in_doubt_lease: None,
-            events: vec![Event::bare(now, EventKind::Queued)],
+            events: vec![queued],
         };
         self.letters.insert(id, row);
         true
