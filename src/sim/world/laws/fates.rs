@@ -56,7 +56,10 @@ fn is_terminal(event: &Event) -> bool {
         EventKind::Queued
         | EventKind::Deferred
         | EventKind::LeaseExpired
-        | EventKind::LateOutcome => false,
+        | EventKind::LateOutcome
+        | EventKind::Complained
+        | EventKind::Unsubscribed
+        | EventKind::Reported => false,
         EventKind::InDoubt => event.due.is_none(),
         EventKind::Delivered
         | EventKind::Bounced
