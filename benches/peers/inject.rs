@@ -17,13 +17,16 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::letters::SENDER;
 
 /// How long a server may take until it greets.
 const START: Duration = Duration::from_secs(90);
+
+/// A server that has just started may have taken the connection before it can speak.
+const GREETING: Duration = Duration::from_secs(5);
 
 /// Between two looks whether it greets.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,7 +62,10 @@ impl Parcel {
 pub(crate) async fn greeted(by: SocketAddr) -> Result<()> {
     let begun = Instant::now();
     loop {
-        match Client::open(by).await {
+        match timeout(GREETING, Client::open(by))
+            .await
+            .unwrap_or_else(|slow| Err(slow.into()))
+        {
             Ok(client) => return client.leave().await,
             Err(error) if begun.elapsed() > START => {
                 return Err(error.context(format!("nobody greets at {by} within {START:?}")));
@@ -120,10 +126,8 @@ impl Client {
     }
 
     async fn leave(mut self) -> Result<()> {
-        self.say(b"QUIT\r\n").await?;
         // Whether it answers is its own affair.
-        let _ = self.reply().await;
-        Ok(())
+        self.say(b"QUIT\r\n").await
     }
 
     /// False when the server wants a new connection for it.

@@ -5,7 +5,7 @@ install)
     mkdir -p $home
     cd $home
     npm install --no-audit --no-fund --omit=optional --prefix $home \
-        Haraka@3.1.6 haraka-plugin-dkim@1.3.1 haraka-plugin-relay@1.0.2
+        Haraka@3.3.4 haraka-plugin-dkim@1.3.1 haraka-plugin-relay@1.0.2
     ;;
 version)
     node -p "['Haraka', 'haraka-plugin-dkim'].map(name => name + ' ' + require('$home/node_modules/' + name + '/package.json').version).join(' ') + ' node ' + process.version"
@@ -13,6 +13,8 @@ version)
 start)
     config=$home/config
     mkdir -p "$config/dkim/$BENCH_DOMAIN"
+    # Its own files first: without them some of its settings are not there at all.
+    cp -R $home/node_modules/Haraka/config/. $config/
     cp /etc/bench/dkim.pem "$config/dkim/$BENCH_DOMAIN/private"
     printf %s "$BENCH_SELECTOR" > "$config/dkim/$BENCH_DOMAIN/selector"
     echo "$BENCH_HOST" > $config/me
