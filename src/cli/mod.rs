@@ -11,6 +11,7 @@ mod demo;
 mod dkim;
 mod events;
 mod failure;
+mod inbound;
 mod key;
 mod letter;
 mod migrate;
@@ -22,12 +23,14 @@ mod send;
 mod serve;
 mod session;
 mod settings;
+mod sim;
 mod sink;
 mod suppression;
 mod table;
 mod template;
 #[cfg(test)]
 mod tests;
+mod token;
 mod words;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -72,6 +75,7 @@ enum Command {
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
+    Inbound(inbound::Inbound),
     Events(events::Events),
     Report(report::Report),
     /// Say what refusals and bounces mean.
@@ -83,6 +87,9 @@ enum Command {
     /// Make and revoke the keys of the HTTP interface.
     #[command(subcommand)]
     Key(key::Key),
+    /// Look at the secrets under return paths and links, and make new ones.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Make signing keys and show their DNS records.
     #[command(subcommand)]
     Dkim(dkim::Dkim),
@@ -97,6 +104,7 @@ enum Command {
     #[command(subcommand, hide = true)]
     Database(database::Database),
     Sink(sink::Sink),
+    Sim(sim::Sim),
 }
 
 /// Runs one command line and says how it went.
@@ -137,6 +145,8 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
+        Command::Inbound(inbound) => inbound.run(settings, out).await,
+        Command::Token(token) => token.run(settings, out),
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
         Command::Bounce(bounce) => bounce.run(out),
@@ -148,5 +158,6 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Migrate(migrate) => migrate.run(settings, out).await,
         Command::Database(database) => database.run(settings).await,
         Command::Sink(sink) => sink.run(out).await,
+        Command::Sim(sim) => sim.run(out).await,
     }
 }

@@ -4,7 +4,12 @@
 //! asked once for all letters of a domain; a domain whose answer is slow keeps no other waiting; every letter taken
 //! ends in a verdict or goes back to the store, also when a task behind it panics; no task outlives [`Dispatch::drain`].
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
@@ -82,7 +87,8 @@ impl<W: World> Dispatch<W> {
     /// Takes letters just leased: the unsendable are judged at once, the others go to their site.
     pub(super) fn take(&mut self, letters: Vec<LeasedLetter>) {
         let now = self.crew.world.clock().now();
-        let mut by_site: HashMap<String, (Arc<Site>, Vec<LeasedLetter>)> = HashMap::new();
+        // In the order of their names, so that the same letters take the same course wherever the engine runs.
+        let mut by_site: BTreeMap<String, (Arc<Site>, Vec<LeasedLetter>)> = BTreeMap::new();
         for letter in letters {
             if let Some(evidence) = turn_away(&letter, now) {
                 self.crew.judge(&letter, &evidence, None);

@@ -4,7 +4,7 @@
 //! report proves nothing by itself, because anybody can write one. Whether it speaks of a letter of ours is told by a
 //! token in [`Original`] or in the envelope, and what follows is for `policy::judge`.
 
-use super::{EnhancedCode, Finding, Timestamp};
+use super::{Class, EnhancedCode, Finding, Timestamp};
 
 /// All that one mail says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,6 +163,22 @@ impl Action {
     /// Whether the letter got where this report comes from, or further.
     pub const fn arrived(self) -> bool {
         matches!(self, Self::Delivered | Self::Relayed | Self::Expanded)
+    }
+}
+
+impl Told {
+    /// Whether the reporter gave up for good: its codes say so, or where it tells none, its action and the class. The
+    /// classifier's own term is in [`Told::finding`] and may be milder.
+    pub fn is_permanent(&self) -> bool {
+        let by_code = self
+            .enhanced
+            .map(|code| u16::from(code.class))
+            .or_else(|| self.code.map(|code| code / 100));
+        let unreachable = self
+            .finding
+            .as_ref()
+            .is_some_and(|finding| finding.class == Class::Unreachable);
+        self.action == Action::Failed && by_code.map_or(!unreachable, |class| class == 5)
     }
 }
 

@@ -88,3 +88,19 @@ async fn a_program_gets_one_answer_per_reply() {
     desk.run("bounce explain --replies .");
     desk.check("bounce_replies");
 }
+
+#[tokio::test]
+async fn a_mail_that_came_back_is_explained_and_one_that_cannot_be_read_stops_no_other() {
+    let mut desk = desk().await;
+    let mails = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
+    for name in ["qmail", "arf", "arf-not-spam", "vacation", "dsn-success"] {
+        let text = std::fs::read_to_string(mails.join(format!("{name}.eml"))).unwrap();
+        desk.file(&format!("{name}.eml"), &text);
+        desk.file(&format!("Maildir/cur/{name}:2,S"), text);
+    }
+    desk.file("Maildir/new/1.person", "From: a@b.example\n\nHello\n");
+    desk.run("bounce explain qmail.eml gone.eml arf.eml");
+    desk.run("bounce explain Maildir");
+    desk.run("bounce explain --json dsn-success.eml arf-not-spam.eml vacation.eml");
+    desk.check("bounce_mails");
+}

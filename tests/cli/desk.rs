@@ -48,7 +48,9 @@ impl Desk {
     }
 
     pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
-        fs::write(self.folder.path().join(name), content).unwrap();
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
     }
 
     /// Runs a command and writes down what a person sees.

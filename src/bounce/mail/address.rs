@@ -38,9 +38,8 @@ pub(super) fn leading(line: &str) -> Option<(&str, &str)> {
     let found = first(bare)?;
     // "SMTP:" and the like may stand before it, words may not.
     let before = &bare[..found.start];
-    let clean = before.is_empty()
-        || before.eq_ignore_ascii_case("smtp:")
-        || before.eq_ignore_ascii_case("rfc822;");
+    let lower = before.to_ascii_lowercase();
+    let clean = matches!(lower.as_str(), "" | "smtp:" | "rfc822;") || lower.ends_with("smtp=");
     clean.then(|| (found.address, behind(&bare[found.end..], found.address)))
 }
 

@@ -22,6 +22,13 @@ pub(super) struct Said {
     start: usize,
 }
 
+impl Said {
+    /// Whether there is any code.
+    pub(super) const fn is_coded(&self) -> bool {
+        self.code.is_some() || self.enhanced.is_some()
+    }
+}
+
 /// The codes in words. The last reply counts where one quotes another: `554 4.4.7 expired <421 4.4.2 timed out>`.
 pub(super) fn read(words: &str) -> Said {
     let mut said = Said::default();
@@ -48,12 +55,19 @@ pub(super) fn read(words: &str) -> Said {
 /// The text behind the first code, which is what the receiver said.
 pub(super) fn behind(words: &str) -> &str {
     let said = read(words);
-    let rest = words[said.start..].trim();
+    let rest = without_talk(words[said.start..].trim());
     if said.code.is_some() && !rest.is_empty() {
         rest
     } else {
-        words
+        without_talk(words)
     }
+}
+
+/// Where qmail tells which step was refused, the words about the step: they say more than the reply.
+pub(super) fn refused_step(words: &str) -> &str {
+    let told = words.contains("my name was rejected") || words.contains("sender was rejected");
+    let before = words.split("Remote host said").next().unwrap_or(words);
+    if told { before.trim() } else { behind(words) }
 }
 
 /// What words and codes mean, with the term that the report itself tells.
@@ -88,7 +102,8 @@ fn codes_of(word: &str, opens: bool) -> (Option<u16>, Option<EnhancedCode>) {
             .parse()
             .ok()
             .filter(|code| (400..600).contains(code));
-        let ends = rest.is_empty() || rest.starts_with(['-', ':', ';', ',', ')', '_', '\'', '#']);
+        let ends =
+            rest.is_empty() || rest.starts_with(['-', ':', ';', ',', ')', '_', '\'', '#', ']']);
         let code = code.filter(|_| ends);
         return (
             code,
@@ -108,8 +123,23 @@ fn enhanced_of(word: &str) -> Option<EnhancedCode> {
     EnhancedCode::parse_prefix(word[..end].trim_end_matches('.'))
 }
 
+/// Words without what mail systems append to the reply that they quote.
+fn without_talk(words: &str) -> &str {
+    let marks = [
+        " Giving up on ",
+        " I'm not going to try again",
+        " [SMTP Error Code",
+        " [RCPT_TO]",
+        " [MAIL_FROM]",
+    ];
+    let ends = marks.iter().filter_map(|mark| words.find(mark));
+    words[..ends.min().unwrap_or(words.len())].trim()
+}
+
 /// Whether a reply may begin behind this word.
 fn is_opening(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let word = word.as_str();
     word.ends_with([':', ';', '=', '"', '(', '[', '>'])
         || matches!(
             word,

@@ -4,10 +4,8 @@
 //! delay never suppresses, whatever its words; where codes and words of one report contradict each other about how long,
 //! the status field wins, because the reporter wrote it about this very letter. Decides nothing: see `policy::judge`.
 
-use crate::{
-    bounce::mail::code,
-    mail::{Action, EnhancedCode, Finding, Provider, Term, Told},
-};
+use super::{address, code};
+use crate::mail::{Action, EnhancedCode, Finding, Provider, Term, Told};
 
 /// One recipient of a report, as found.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +39,27 @@ impl Draft {
         }
     }
 
+    /// Whether the address can be one: a local part and a domain.
+    pub(super) fn is_addressed(&self) -> bool {
+        address::first(&self.address).is_some_and(|found| found.start <= 1)
+    }
+
+    /// Whether the words hold a code.
+    pub(super) fn is_coded(&self) -> bool {
+        self.words.iter().any(|words| code::read(words).is_coded())
+    }
+
+    /// Whether the words are labels only.
+    pub(super) fn is_silent(&self) -> bool {
+        self.words.iter().all(|words| words.ends_with(':'))
+    }
+
+    /// Whether neither words nor status say what went wrong.
+    pub(super) fn is_vague(&self) -> bool {
+        let general = |code: EnhancedCode| code.subject == 0 && code.detail == 0;
+        self.status.is_none_or(general)
+    }
+
     /// Whether this is about the same mailbox as that address.
     pub(super) fn is_about(&self, address: &str) -> bool {
         let mut names = std::iter::once(&self.address).chain(&self.also);
@@ -54,7 +73,7 @@ impl Draft {
             .words
             .iter()
             .map(|words| code::read(words))
-            .find(|said| said.code.is_some() || said.enhanced.is_some());
+            .find(code::Said::is_coded);
         let said = said.unwrap_or_default();
         let enhanced = status(self.status, said.enhanced);
         let (words, finding) = if action.arrived() {
@@ -83,11 +102,7 @@ impl Draft {
         let provider = self.provider();
         let term = term(code, enhanced, action);
         let mut best: Option<(String, Finding)> = None;
-        for words in self
-            .words
-            .iter()
-            .flat_map(|words| [code::behind(words), words.as_str()])
-        {
+        for words in self.candidates() {
             let finding = code::classify(words, code, enhanced, provider, term);
             let by_text = !code::is_fallback(&finding.rule);
             if by_text || best.is_none() {
@@ -102,6 +117,17 @@ impl Draft {
             (String::new(), finding)
         });
         (words, Some(finding))
+    }
+
+    /// The words in the order in which rules read them. A quoted reply counts before the talk about it, and one with its
+    /// step of the talk before one without.
+    fn candidates(&self) -> Vec<&str> {
+        let mut words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        words.sort_by_key(|words| !words.contains("(in reply to "));
+        words
+            .into_iter()
+            .flat_map(|words| [code::refused_step(words), code::behind(words), words])
+            .collect()
     }
 
     fn provider(&self) -> Provider {

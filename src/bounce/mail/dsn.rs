@@ -105,9 +105,13 @@ fn recipient(value: &str) -> Option<String> {
     } else {
         bare.to_owned()
     };
-    let found = address::first(&plain).map(|found| found.address.to_owned());
-    let name = found.unwrap_or(plain);
-    (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
+    let spaced = plain.contains(char::is_whitespace) && !plain.starts_with('"');
+    let name = if spaced {
+        address::first(&plain)?.address.to_owned()
+    } else {
+        plain
+    };
+    (!name.is_empty()).then_some(name)
 }
 
 /// `\x{444}` of a utf-8-addr-xtext (RFC 6533 §3).
@@ -156,6 +160,15 @@ fn status(value: &str) -> Option<EnhancedCode> {
 /// The words behind the type: `smtp; 550 no`, `X-Notes; no`.
 fn diagnostic(value: &str) -> Option<String> {
     let words = match value.split_once(';') {
+        // The exit status of a local mailer (RFC 3464 §9.2 shows the type).
+        Some((kind, words)) if kind.trim().eq_ignore_ascii_case("x-unix") => {
+            let words = words.trim();
+            let status = words.bytes().all(|byte| byte.is_ascii_digit());
+            return Some(format!(
+                "local mailer{} {words}",
+                if status { " exit status" } else { ":" }
+            ));
+        }
         Some((kind, words)) if kind.trim().len() <= 20 && !kind.trim().contains(' ') => words,
         _ => value,
     };

@@ -5,78 +5,92 @@
 //! CRLF are the same; recipients come only from words that say something about a delivery. Proves nothing: a token or a
 //! known reporter does. Read [`part`] next, then [`form`].
 
-#![expect(
-    dead_code,
-    reason = "the forms of reports for people, which need the rest, are the next change"
-)]
-
 mod address;
 mod arf;
+mod bounce;
 mod code;
+mod complaint;
 mod date;
 mod decode;
 mod draft;
 mod dsn;
 mod field;
+mod form;
+mod listed;
+mod notice;
 mod original;
 mod part;
+mod phrase;
+mod sender;
 
-use crate::mail::{Action, Complaint, Report, ReportKind};
+use crate::mail::{Report, ReportKind};
 
 use self::{
     field::Fields,
+    form::Case,
+    notice::Notice,
     part::{Kind, Mail, Part},
+    sender::Sender,
 };
+
+/// A report inside a report is read, one inside that is not.
+const DEPTH_MAX: usize = 1;
 
 /// Reads one mail.
 pub fn read(bytes: &[u8]) -> Report {
+    read_at(bytes, 0)
+}
+
+fn read_at(bytes: &[u8], depth: usize) -> Report {
     let mail = Mail::take_apart(bytes);
-    let letter = mail.of(Kind::Original).next().map(Part::text);
-    let (letter, _) = Fields::split(letter.as_deref().unwrap_or_default().as_bytes());
-    let report = bounce(&mail).or_else(|| complaint(&mail, &letter));
+    let text = notice::text_of(&mail);
+    let notice = Notice::read(&text);
+    let inside = mail.letter().map(Part::text);
+    let inside = inside.as_deref().unwrap_or(notice.returned).trim_start();
+    let (letter, _) = Fields::split(inside.as_bytes());
+    let own = own_addresses(&mail.head);
+    let case = Case {
+        mail: &mail,
+        sender: Sender::read(&mail.head),
+        notice: &notice,
+        letter: &letter,
+        own: &own,
+    };
+    let report = complaint::read(&case).or_else(|| bounce::read(&case));
+    let report = report.or_else(|| auto_reply(&case)).unwrap_or_default();
+    if depth < DEPTH_MAX && is_wrapper(&report, &letter) {
+        let inner = read_at(inside.as_bytes(), depth + 1);
+        if inner.kind == ReportKind::Bounce && !inner.recipients.is_empty() {
+            return inner;
+        }
+    }
     Report {
         original: original::read(&letter),
-        ..report.unwrap_or_default()
+        ..report
     }
 }
 
-fn bounce(mail: &Mail<'_>) -> Option<Report> {
-    let status = mail.of(Kind::Status).map(Part::text);
-    let drafts: Vec<_> = status.flat_map(|text| dsn::read(&text)).collect();
-    let finished = drafts.into_iter().map(|draft| draft.finish(Action::Failed));
-    let recipients: Vec<_> = finished.collect();
-    (!recipients.is_empty()).then(|| Report {
-        kind: ReportKind::Bounce,
-        form: "rfc3464",
-        recipients,
-        ..Report::default()
-    })
+/// Whether a report says nothing of its own, and the letter that it returns is a report itself: a gateway passed it on.
+fn is_wrapper(report: &Report, letter: &Fields<'_>) -> bool {
+    let silent = report.recipients.is_empty() || report.form == "returned-letter";
+    report.kind == ReportKind::Bounce && silent && bounce::is_reported(&Sender::read(letter))
 }
 
-fn complaint(mail: &Mail<'_>, letter: &Fields<'_>) -> Option<Report> {
-    let feedback = mail.of(Kind::Feedback).next()?.text();
-    let mut complaint: Complaint = arf::read(&feedback)?;
-    arf::complete(&mut complaint, letter);
-    Some(Report {
-        kind: ReportKind::Complaint,
-        form: "rfc5965",
-        complaint: Some(complaint),
-        ..Report::default()
-    })
+/// The addresses that a report was sent to.
+fn own_addresses(head: &Fields<'_>) -> Vec<String> {
+    let names = ["To", "Delivered-To", "Envelope-To"];
+    let found = names.iter().map(|name| original::addresses(head, name));
+    found.flatten().collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_of_the_standard_is_read() {
-        let text = "Content-Type: multipart/report; boundary=x\n\n--x\nContent-Type: message/delivery-status\n\n\
-            Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; a@b.example\nAction: failed\nStatus: 5.1.1\n\
-            Diagnostic-Code: smtp; 550 5.1.1 user unknown\n--x\nContent-Type: message/rfc822\n\nMessage-ID: <1@example.com>\n\n--x--\n";
-        let report = read(text.as_bytes());
-        assert_eq!(report.kind, ReportKind::Bounce);
-        assert_eq!(report.recipients[0].address, "a@b.example");
-        assert_eq!(report.original.message_id.as_deref(), Some("1@example.com"));
-    }
+/// What a program writes on behalf of a person: vacation notes, receipts, challenges (RFC 3834, RFC 8098).
+fn auto_reply(case: &Case<'_, '_>) -> Option<Report> {
+    let receipt = case.mail.of(Kind::Disposition).next().is_some();
+    let automatic =
+        case.sender.answers || case.sender.automatic || sender::challenges(case.notice.text);
+    (automatic || receipt).then(|| Report {
+        kind: ReportKind::AutoReply,
+        form: if receipt { "rfc8098" } else { "auto-reply" },
+        ..Report::default()
+    })
 }

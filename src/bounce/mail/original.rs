@@ -67,3 +67,17 @@ fn links(value: &str) -> Vec<String> {
         .filter_map(|rest| rest.split('>').next());
     inner.take(8).map(|link| link.trim().to_owned()).collect()
 }
+
+/// To whom a letter went: its `To`, or else the `for` of its trace (RFC 5321 §4.4).
+pub(super) fn recipients(head: &Fields<'_>) -> Vec<String> {
+    let to = addresses(head, "To");
+    if !to.is_empty() {
+        return to;
+    }
+    let traces: Vec<_> = head.all("Received").collect();
+    let named = traces.iter().filter_map(|trace| {
+        let (_, rest) = trace.split_once(" for ")?;
+        Some(address::first(rest.split(';').next()?)?.address.to_owned())
+    });
+    named.take(1).collect()
+}

@@ -73,9 +73,19 @@ impl<'x> Mail<'x> {
         self.parts.iter().filter(move |part| part.kind == kind)
     }
 
+    /// The returned letter, also where it is an attached text.
+    pub(super) fn letter(&self) -> Option<&Part<'x>> {
+        let attached = || {
+            self.parts
+                .iter()
+                .find(|part| part.attached && part.kind == Kind::Text)
+        };
+        self.of(Kind::Original).next().or_else(attached)
+    }
+
     /// Whether the mail calls itself a report of that type (RFC 6522 §3).
     pub(super) fn is_report(&self, name: &str) -> bool {
-        self.media.starts_with("multipart/report") && self.media.contains(name)
+        self.media.starts_with("multipart/") && self.media.contains(name)
     }
 }
 
@@ -111,6 +121,16 @@ fn walk<'x>(
                 return;
             }
             let (head, body) = Fields::split(inner);
+            if head.has("Received") {
+                // The type was forgotten: the part is the returned letter itself.
+                parts.push(Part {
+                    kind: Kind::Original,
+                    attached: false,
+                    head: Fields::default(),
+                    body: inner,
+                });
+                continue;
+            }
             let media = media_of(&head);
             walk(&head, &media, body, depth + 1, parts);
         }

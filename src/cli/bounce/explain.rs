@@ -1,7 +1,8 @@
 //! `postrider bounce explain`: a refusal, the rule that reads it, and what would happen.
 //!
 //! Owns the command and its options. Promises: it asks the same rules and the same judge as a live talk and changes nothing;
-//! one thing that cannot be read stops no other. Read [`super::reply`] for one reply, [`super::replies`] for files of them.
+//! one thing that cannot be read stops no other. Read [`super::reply`] for one reply, [`super::replies`] for files of them, [`super::mails`] for
+//! mails that came back.
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -10,6 +11,7 @@ use clap::Args;
 
 use super::{
     super::{out::Out, pieces},
+    mails,
     outcome::Bench,
     replies, reply,
     talk::{self, Talk},
@@ -23,8 +25,9 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(in crate::cli) struct Explain {
-    /// Reply lines, each one argument; `-` reads one per line from standard input [default: -]
-    #[arg(value_name = "REPLY")]
+    /// Reply lines, each one argument; mails that came back, as files or as a Maildir or another folder of files; `-` reads
+    /// one reply per line from standard input [default: -]
+    #[arg(value_name = "REPLY|MAIL")]
     what: Vec<String>,
     /// Read a file of JSON objects, one per line, with `id`, `line` and perhaps `provider` and `stage`; print `id`, `class`,
     /// `hard` and `rule` of each. `-` is standard input.
@@ -45,7 +48,9 @@ const AFTER: &str = "\
 Examples:
   postrider bounce explain '550 5.1.1 No such user'
   postrider bounce explain --provider yandex --stage final_dot '554 5.7.1 Message rejected under suspicion of SPAM'
-  postrider bounce explain --json --replies replies.jsonl";
+  postrider bounce explain --json --replies replies.jsonl
+  postrider bounce explain ~/Maildir
+  postrider bounce explain --json *.eml";
 
 impl Explain {
     pub(super) fn run(self, out: &mut Out) -> Result<ExitCode> {
@@ -74,6 +79,7 @@ fn each(what: &[String], talk: Talk, bench: &Bench, out: &mut Out) -> Result<boo
     for one in what {
         all_read &= match one.as_str() {
             "-" => reply::explain_lines(io::stdin(), talk, bench, out)?,
+            path if mails::is_mail(path) => mails::explain(path.as_ref(), bench, out)?,
             line => reply::explain(line, "", talk, bench, out)?,
         };
     }

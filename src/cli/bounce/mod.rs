@@ -3,6 +3,7 @@
 //! Owns the tree of commands. Leaves meaning to `bounce`, fate to `policy::judge`. Read [`explain`] first.
 
 mod explain;
+mod mails;
 mod outcome;
 mod replies;
 mod reply;
