@@ -121,16 +121,17 @@ async fn one(peer: &Peer, wishes: &Wishes, lab: &Lab, work: &Work) -> Result<rac
 }
 
 fn taking_part(wishes: &Wishes) -> impl Iterator<Item = &'static Peer> {
-    let kumod = wishes.kumod.is_some();
-    let npm = stage::finds("npm");
-    PEERS.iter().filter(move |peer| {
-        let at_hand = match peer.needs {
-            peer::Needs::Apt | peer::Needs::Nothing => true,
-            peer::Needs::Npm => npm,
-            peer::Needs::Kumod => kumod,
-        };
-        at_hand && wishes.wants(peer.word)
-    })
+    let wanted = PEERS.iter().filter(|peer| wishes.wants(peer.word));
+    wanted.filter(|peer| missing(peer, wishes).is_none())
+}
+
+/// What keeps a peer away.
+fn missing(peer: &Peer, wishes: &Wishes) -> Option<&'static str> {
+    match peer.needs {
+        peer::Needs::Npm if !stage::finds("npm") => Some("npm is not here"),
+        peer::Needs::Kumod if wishes.kumod.is_none() => Some("POSTRIDER_KUMOD names no kumod"),
+        _ => None,
+    }
 }
 
 fn show(record: &Record) -> Result<()> {
@@ -152,12 +153,17 @@ fn read(path: &std::path::Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
 
-/// Whether somebody takes part at all.
+/// Says who is left out, and whether anybody takes part at all.
 fn check(wishes: &Wishes) -> Result<()> {
+    for peer in PEERS.iter().filter(|peer| wishes.wants(peer.word)) {
+        if let Some(why) = missing(peer, wishes) {
+            say(&format!("without {}: {why}", peer.word))?;
+        }
+    }
     if taking_part(wishes).next().is_none() {
         let words: Vec<&str> = PEERS.iter().map(|peer| peer.word).collect();
         bail!(
-            "BENCH_ONLY leaves nobody; it is a list of {}",
+            "nobody takes part; BENCH_ONLY is a list of {}",
             words.join(", ")
         );
     }

@@ -44,7 +44,7 @@ const CALLERS: usize = 4;
 const HTTP: &str = "127.0.0.1:8025";
 
 /// How long starting, settling and stopping may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -44,7 +44,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const WORD: Duration = Duration::from_secs(5);
 
 /// A run in which nothing arrives for so long is broken.
-const STALL: Duration = Duration::from_secs(120);
+const STALL: Duration = Duration::from_mins(2);
 
 /// The letters of all runs.
 pub(crate) struct Work {

@@ -90,7 +90,19 @@ impl Record {
     /// An empty record.
     pub(crate) fn new(wishes: &Wishes, work: &Work) -> Self {
         Self {
-            commit: said("git", &["describe", "--always", "--dirty"]),
+            // Root may look at a folder that is somebody else's.
+            commit: said(
+                "git",
+                &[
+                    "-c",
+                    "safe.directory=*",
+                    "-C",
+                    env!("CARGO_MANIFEST_DIR"),
+                    "describe",
+                    "--always",
+                    "--dirty",
+                ],
+            ),
             machine: Machine::look(wishes),
             task: Task {
                 letters: work.letters,

@@ -24,7 +24,7 @@ pub(crate) const ROLE: &str = "BENCH_STAGE";
 pub(crate) const RECEIVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 
 /// How long the stage may take to come to an end.
-const FAREWELL: Duration = Duration::from_secs(60);
+const FAREWELL: Duration = Duration::from_mins(1);
 
 const STAGE: &str = include_str!("scripts/stage.sh");
 
