@@ -9,7 +9,7 @@
     reason = "counts and times are far below 2^53"
 )]
 
-#[path = "../delivery/cost.rs"]
+#[path = "../common/cost.rs"]
 #[expect(dead_code, reason = "the bench of deliveries asks for more")]
 mod cost;
 mod replies;
