@@ -29,7 +29,8 @@ impl Quoted {
         let text = rest.unwrap_or(words);
         let code = told.or(code);
         let own = EnhancedCode::parse_prefix(text);
-        let normal = text::normal_form(text, code.unwrap_or(0), own.or(enhanced));
+        let mut normal = text::normal_form(text, code.unwrap_or(0), own);
+        normal.enhanced = normal.enhanced.or(enhanced);
         let found = normal.enhanced;
         let classes = [
             code.map(|code| code / 100),
@@ -55,7 +56,8 @@ impl Quoted {
     }
 }
 
-/// The text after `smtp;`, `X-Postfix;` and the like (RFC 3464 §2.1.2).
+/// The text after `smtp;`, `X-Postfix;` and the like (RFC 3464 §2.1.2). What follows `X-Unix;` may be a bare exit code,
+/// which means nothing without it.
 fn without_type(words: &str) -> &str {
     let is_type = |word: &str| {
         (1..=32).contains(&word.len())
@@ -64,6 +66,7 @@ fn without_type(words: &str) -> &str {
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     match words.split_once(';') {
+        Some((kind, _)) if kind.trim().eq_ignore_ascii_case("x-unix") => words.trim(),
         Some((kind, rest)) if is_type(kind.trim()) && kind.trim().parse::<u16>().is_err() => {
             rest.trim()
         }
@@ -162,6 +165,11 @@ mod tests {
             "host mx.example.com said: 550 Sorry (in reply to end of DATA command)",
             "550 - final_dot sorry (in reply to end of data command)",
         );
+        check(
+            "smtp; 550 #5.1.0 Address rejected.",
+            "550 5.1.0 rcpt_to address rejected.",
+        );
+        check("X-Unix; 127", "- - rcpt_to x-unix; 127");
         check("5.1.2 Bad host", "550 5.1.2 rcpt_to bad host");
     }
 
