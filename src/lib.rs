@@ -16,6 +16,7 @@ pub mod config;
 pub mod dkim;
 pub mod engine;
 pub mod http;
+pub mod inbound;
 pub mod journal;
 pub mod keys;
 pub mod mail;

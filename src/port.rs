@@ -3,6 +3,7 @@
 //! Owns signatures and the values they carry. Promises: the engine needs nothing else, so the same engine runs on
 //! PostgreSQL and sockets, and in a simulated world. Implementations live in `store`, `journal`, `net` and `sim`.
 
+pub mod inbound;
 mod journal;
 
 use std::{future::Future, net::IpAddr, time::Duration};

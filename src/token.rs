@@ -5,12 +5,15 @@
 //! in 64 octets (RFC 5321 §4.5.3.1.1). Does not know addresses or headers; see `compose::identity` for where tokens go
 //! and the engine's feedback for what comes back.
 
+mod addresses;
+
 use std::fmt;
 
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::BASE32_NOPAD_NOCASE;
 use uuid::Uuid;
 
+pub use self::addresses::Addresses;
 use crate::mail::{LetterId, Shard};
 
 /// Octets of HMAC-SHA256 that travel: 96 bits, beyond the 80 that RFC 2104 §5 asks for, and 30 octets in all make 48
@@ -308,6 +311,20 @@ mod tests {
             changed.replace_range(at..=at, &letter);
             let found = tokens().decode(Kind::ReturnPath, &changed);
             prop_assert_eq!(found.is_some(), changed == token);
+        }
+
+        #[test]
+        fn a_token_has_no_second_spelling(id: u128, spots in proptest::collection::vec((0..TOKEN_LETTERS, "[ -~]"), 1..4)) {
+            let token = tokens().encode(Kind::Unsubscribe, named(id, 1));
+            let mut changed = token.clone();
+            for (at, letter) in spots {
+                changed.replace_range(at..=at, &letter);
+            }
+            let found = tokens().decode(Kind::Unsubscribe, &changed);
+            prop_assert_eq!(found.is_some(), changed.eq_ignore_ascii_case(&token));
+            for longer in [format!("{token}a"), format!("{token}="), format!(" {token}"), token[1..].to_owned()] {
+                prop_assert_eq!(tokens().decode(Kind::Unsubscribe, &longer), None);
+            }
         }
 
         #[test]

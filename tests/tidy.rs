@@ -31,6 +31,7 @@ const FLOORS: [&[&str]; 6] = [
     &[
         "store",
         "journal",
+        "inbound",
         "cluster",
         "net",
         "keys",

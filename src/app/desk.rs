@@ -30,9 +30,6 @@ use crate::{
     token::{TokenKey, Tokens},
 };
 
-/// File of the token secret below the data folder.
-const TOKEN_SECRET: &str = "token.secret";
-
 /// Letters in flight to one recipient domain: enough for all connections of a site to have the next letter at hand.
 const LETTERS_PER_CONNECTION_AHEAD: usize = 20;
 
@@ -176,7 +173,7 @@ fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
     named.collect()
 }
 
-fn policy(stream: &config::Stream) -> Result<StreamPolicy> {
+pub(super) fn policy(stream: &config::Stream) -> Result<StreamPolicy> {
     let wanted = stream.policy();
     let kind = match stream.kind {
         config::StreamKind::Transactional => StreamKind::Transactional,
@@ -258,18 +255,29 @@ fn identity(config: &Config) -> Result<Identity> {
     Identity::new(domains, sender_id, tokens).context("identity")
 }
 
-fn domain(key: &str, text: Option<&str>) -> Result<Domain> {
+pub(super) fn domain(key: &str, text: Option<&str>) -> Result<Domain> {
     Domain::parse(text.unwrap_or_default()).with_context(|| format!("identity.{key}"))
 }
 
-/// The secret that signs return paths and links, made at the first start.
-fn tokens(data_folder: &Path) -> Result<Tokens> {
+/// The secrets that sign return paths and links: the newest signs, the others are still read. The first is made at the
+/// first start.
+pub(super) fn tokens(data_folder: &Path) -> Result<Tokens> {
     fs::create_dir_all(data_folder)
         .with_context(|| format!("making data_folder {}", data_folder.display()))?;
-    let mut fresh = [0; 32];
+    let secrets = keys::token_secrets(data_folder, fresh_secret()?)?;
+    let mut keys = secrets.into_iter().map(|secret| TokenKey {
+        id: secret.id,
+        secret: secret.secret,
+    });
+    let newest = keys.next().context("there is no token secret")?;
+    Ok(Tokens::new(newest, keys.collect()))
+}
+
+/// A secret that nobody knows yet.
+pub fn fresh_secret() -> Result<[u8; keys::TOKEN_SECRET_BYTES]> {
+    let mut fresh = [0; keys::TOKEN_SECRET_BYTES];
     rand::fill(&mut fresh).map_err(|_| anyhow!("the system gives no random bytes"))?;
-    let secret = keys::token_secret(&data_folder.join(TOKEN_SECRET), fresh)?;
-    Ok(Tokens::new(TokenKey { id: 1, secret }, Vec::new()))
+    Ok(fresh)
 }
 
 fn sources(config: &Config) -> Result<Vec<Source>> {

@@ -14,6 +14,8 @@ use tracing::{error, info};
 use super::{
     database::Database,
     desk,
+    inbound::{self, Doors, RealFeedback},
+    names::{dns, resolver},
     refresh::{Refresh, Seen},
     upkeep,
     world::RealWorld,
@@ -40,6 +42,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
     let listener = TcpListener::bind(config.http.listen)
         .await
         .with_context(|| format!("listening on http.listen {}", config.http.listen))?;
+    let doors = Doors::open(&config).await?;
     let database = Database::open(&config).await?;
     database.store.sync_registry(&registry).await?;
     let metrics = Arc::new(Metrics::new(&prometheus::Registry::new())?);
@@ -53,12 +56,17 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
         told: registry,
         ask_at: None,
     };
+    let names = resolver(&config)?;
+    let watch = Arc::clone(&metrics);
+    let feedback = inbound::feedback(&config, database.store.clone(), names, watch)?;
+    let feedback = Arc::new(feedback);
     let at = listener.local_addr().unwrap_or(config.http.listen);
     info!(listen = %at, "Postrider serves; its HTTP interface is at {at}");
     let mut tasks = JoinSet::new();
     tasks.spawn(engine.run(stop.clone()));
     tasks.spawn(refresh.run(stop.clone()));
-    start_faces(&mut tasks, &config, &database, metrics, listener, &stop);
+    doors.start(&mut tasks, Arc::clone(&feedback), &stop);
+    start_faces(&mut tasks, &config, &database, feedback, listener, &stop);
     let ended = see_through(tasks, &stop).await;
     if ended.is_ok() {
         info!("Postrider has settled everything and stops");
@@ -92,7 +100,7 @@ fn engine(
     let world = RealWorld {
         store: database.store.clone(),
         journal: FileJournal::create(&config.data_folder.join(JOURNAL_FOLDER))?,
-        dns: Resolver::new(&dns(config))?,
+        dns: resolver(config)?,
         dial: Tcp {
             port: config.smtp.port,
             ..Tcp::default()
@@ -100,20 +108,6 @@ fn engine(
         watch: Arc::clone(metrics),
     };
     Ok(Engine::new(Arc::new(world), desk))
-}
-
-fn dns(config: &Config) -> ResolverOptions {
-    ResolverOptions {
-        servers: config.dns.servers.clone(),
-        patience: config.dns.timeout.0,
-        cache: CacheOptions {
-            min: config.dns.cache_min.0,
-            max: config.dns.cache_max.0,
-            negative_max: config.dns.cache_negative_max.0,
-            entries: u64::from(config.dns.cache_entries),
-        },
-        ..ResolverOptions::default()
-    }
 }
 
 /// For questions whose answer is about to change.
@@ -132,10 +126,11 @@ fn start_faces(
     tasks: &mut JoinSet<()>,
     config: &Config,
     database: &Database,
-    metrics: Arc<Metrics>,
+    feedback: Arc<RealFeedback<Arc<Metrics>>>,
     listener: TcpListener,
     stop: &CancellationToken,
 ) {
+    let metrics = Arc::clone(&feedback.watch);
     tasks.spawn(upkeep::retain(
         database.store.clone(),
         config.retention.clone(),
@@ -147,13 +142,11 @@ fn start_faces(
         stop.clone(),
     ));
     let door = door(config, database, metrics, stop);
+    let prefixes = inbound::one_click_prefixes(config);
+    let leaving = http::unsubscribe_router(feedback, &prefixes, door.limits);
+    let router = http::router(door).merge(leaving);
     let patience = http::Patience::default();
-    tasks.spawn(http::serve(
-        listener,
-        http::router(door),
-        patience,
-        stop.clone(),
-    ));
+    tasks.spawn(http::serve(listener, router, patience, stop.clone()));
 }
 
 fn door(

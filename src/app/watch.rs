@@ -5,9 +5,12 @@
 use std::time::Duration;
 
 use crate::{
-    mail::{Event, EventKind, InDoubt, Next, Provider},
+    mail::{Event, EventKind, InDoubt, Next, Provider, Suppression},
     metrics::{Metrics, Outcome},
-    port::{Settlement, Watch},
+    port::{
+        Settlement, Watch,
+        inbound::{InboundWatch, TurnedAway, Understood},
+    },
 };
 
 impl Watch for Metrics {
@@ -38,6 +41,24 @@ impl Watch for Metrics {
 
     fn in_flight(&self, count: usize) {
         Self::in_flight(self, count);
+    }
+}
+
+impl InboundWatch for Metrics {
+    fn turned_away(&self, why: TurnedAway) {
+        self.inbound_refused(why.name());
+    }
+
+    fn crowded(&self) {
+        self.inbound_crowded();
+    }
+
+    fn understood(&self, understood: &Understood) {
+        self.inbound_read(understood.kind.name(), understood.effect);
+    }
+
+    fn suppressed(&self, entry: &Suppression) {
+        Self::suppressed(self, entry.reason);
     }
 }
 

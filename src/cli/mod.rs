@@ -11,6 +11,7 @@ mod demo;
 mod dkim;
 mod events;
 mod failure;
+mod inbound;
 mod key;
 mod letter;
 mod migrate;
@@ -28,6 +29,7 @@ mod table;
 mod template;
 #[cfg(test)]
 mod tests;
+mod token;
 mod words;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -72,6 +74,7 @@ enum Command {
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
+    Inbound(inbound::Inbound),
     Events(events::Events),
     Report(report::Report),
     /// Say what refusals and bounces mean.
@@ -83,6 +86,9 @@ enum Command {
     /// Make and revoke the keys of the HTTP interface.
     #[command(subcommand)]
     Key(key::Key),
+    /// Look at the secrets under return paths and links, and make new ones.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Make signing keys and show their DNS records.
     #[command(subcommand)]
     Dkim(dkim::Dkim),
@@ -137,6 +143,8 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
+        Command::Inbound(inbound) => inbound.run(settings, out).await,
+        Command::Token(token) => token.run(settings, out),
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
         Command::Bounce(bounce) => bounce.run(out),

@@ -55,6 +55,11 @@ impl Out {
         }
     }
 
+    /// Bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        told(self.writer.write_all(bytes))
+    }
+
     /// Shows what was written so far.
     pub(super) fn flush(&mut self) -> Result<()> {
         told(self.writer.flush())

@@ -3,6 +3,8 @@
 //! Promises: every fault names its key and what is allowed; all faults are told at once. `missing` tells what a node
 //! that sends real mail needs beyond that.
 
+mod inbound;
+
 use std::{collections::HashSet, ops::RangeInclusive};
 
 use super::{
@@ -39,6 +41,7 @@ impl Config {
         );
         self.check_bounds(&mut faults);
         self.check_identity(&mut faults);
+        self.check_inbound(&mut faults);
         self.check_sources(&mut faults);
         self.check_routes(&mut faults);
         self.check_streams(&mut faults);
@@ -122,6 +125,7 @@ impl Config {
         faults.within("limits.batch", limits.batch, 1..=10_000);
         faults.within("retention.events_days", retention.events_days, 1..=3_650);
         faults.within("retention.bodies_days", retention.bodies_days, 0..=3_650);
+        faults.within("retention.inbound_days", retention.inbound_days, 1..=3_650);
         let sizes_fit = limits.letter_size.0 >= 1_024 && limits.letter_size <= self.http.body_size;
         faults.expect(
             "limits.letter_size",

@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+pub mod inbound;
 mod places;
 mod reference;
 mod secret;
@@ -18,6 +19,7 @@ use std::{fs, io::Read, path::Path};
 
 pub use check::Fault;
 pub use error::ConfigError;
+pub use inbound::Inbound;
 use places::Places;
 pub use secret::{DatabaseUrl, Secret};
 use section::section;
@@ -56,6 +58,8 @@ section! {
         pub route: Vec<Route> = Vec::new();
         /// The names under which the letters travel.
         pub identity: Identity = Identity::default();
+        /// Where bounces, complaints and unsubscribe letters come in.
+        pub inbound: Inbound = Inbound::default();
         /// Kinds of mail, each with its own policy. Naming any stream here replaces all of the default ones.
         pub stream: Vec<Stream> = Stream::defaults();
         /// Where templates are.

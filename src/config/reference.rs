@@ -5,7 +5,7 @@
 use toml::{Table, Value};
 
 use super::{
-    Config,
+    Config, Inbound,
     section::{Documented, Key},
     sections::{
         Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route, Smtp,
@@ -33,7 +33,7 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 16] = [
+const SECTIONS: [Section; 17] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),
@@ -44,6 +44,7 @@ const SECTIONS: [Section; 16] = [
     section::<Tls>("tls", false),
     section::<Route>("route", true),
     section::<Identity>("identity", false),
+    section::<Inbound>("inbound", false),
     section::<Stream>("stream", true),
     section::<Templates>("templates", false),
     section::<Dkim>("dkim", false),

@@ -230,10 +230,13 @@ section! {
 section! {
     /// How long things are kept.
     pub struct Retention {
-        /// History of letters, by whole days: 1 to 3650. Unsubscribe links work as long as the law says, not as this.
+        /// History of letters, by whole days: 1 to 3650. Late bounces, complaints and unsubscribe links find their letter
+        /// for as long: keep 60 days at least where letters carry such links (CAN-SPAM asks for 30).
         pub events_days: u32 = 90;
         /// Texts of letters that have reached a final state, by whole days: 0 to 3650.
         pub bodies_days: u32 = 7;
+        /// Mails that came in and were read, by whole days: 1 to 3650. They hold addresses of people.
+        pub inbound_days: u32 = 30;
     }
 }
 

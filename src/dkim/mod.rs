@@ -8,11 +8,13 @@ mod generate;
 mod keyring;
 mod record;
 mod sign;
+mod verify;
 
 pub use generate::{GenerateFault, generate_ed25519, generate_rsa_2048};
 pub use keyring::{Algorithm, KeyFault, KeyFile, Keyring, PublicKey};
 pub use record::{DnsRecord, dns_record, is_published};
 pub use sign::{Signed, sign};
+pub use verify::{keys_wanted, signers};
 
 #[cfg(test)]
 mod tests;

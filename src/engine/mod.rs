@@ -11,6 +11,7 @@ mod crew;
 mod deliver;
 mod desk;
 mod dispatch;
+pub mod feedback;
 mod grip;
 mod heir;
 mod janitor;

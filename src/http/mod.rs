@@ -18,6 +18,7 @@ mod room;
 mod serve;
 mod stream;
 mod suppressions;
+mod unsubscribe;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,6 +42,7 @@ pub(crate) use self::{
 };
 pub use problem::Problem;
 pub use serve::{Patience, serve};
+pub use unsubscribe::{Left, Unsubscribe, unsubscribe_router};
 
 /// What the HTTP face needs of the program. Cheap to clone.
 #[derive(Clone)]

@@ -54,6 +54,11 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// A number travels in one octet.
+    #[error(
+        "all 255 numbers of token secrets are used; remove the files of those that no letter on the way needs"
+    )]
+    NoNumber,
     /// The operating system said no.
     #[error("{act} {path}")]
     System {

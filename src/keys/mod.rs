@@ -6,15 +6,16 @@
 
 mod error;
 mod file;
+mod token;
 
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use data_encoding::HEXLOWER_PERMISSIVE;
 use error::Doing;
 pub use error::KeyError;
+pub use token::{TokenSecret, new_token_secret, token_secrets};
 
 use crate::mail::Domain;
 
@@ -98,27 +99,6 @@ pub fn write_new(
     } else {
         Err(KeyError::Exists { path })
     }
-}
-
-/// The secret in that file. When there is none yet, `fresh` becomes it; of several nodes that start at once one wins,
-/// and all of them read the winner's.
-pub fn token_secret(
-    path: &Path,
-    fresh: [u8; TOKEN_SECRET_BYTES],
-) -> Result<[u8; TOKEN_SECRET_BYTES], KeyError> {
-    if !path.exists() {
-        let text = format!("{}\n", HEXLOWER_PERMISSIVE.encode(&fresh));
-        // Whether ours or another node's was first, the file is there now.
-        file::create(path, text.as_bytes())?;
-    }
-    let text = file::read(path)?;
-    HEXLOWER_PERMISSIVE
-        .decode(text.trim_ascii())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| KeyError::BadSecret {
-            path: path.to_owned(),
-        })
 }
 
 /// What lies in a folder, sorted; hidden names are other programs' business.

@@ -255,3 +255,11 @@ proptest! {
         }
     }
 }
+
+/// The only secret of a folder, by the name that its file has.
+fn token_secret(path: &Path, fresh: [u8; 32]) -> Result<[u8; 32], KeyError> {
+    let secrets = token_secrets(path.parent().unwrap(), fresh)?;
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(secrets[0].path, path);
+    Ok(secrets[0].secret)
+}

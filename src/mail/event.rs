@@ -27,11 +27,17 @@ pub enum EventKind {
     LeaseExpired,
     /// An outcome that came after its lease was lost and settles nothing: history only.
     LateOutcome,
+    /// The reader, or their provider, reported the letter as unwanted.
+    Complained,
+    /// The reader wants no more letters of this stream.
+    Unsubscribed,
+    /// A report came back that changes nothing about the letter: a delay, a success, a word that came too late.
+    Reported,
 }
 
 impl EventKind {
     /// Every kind, in the order of a letter's life.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Queued,
         Self::Deferred,
         Self::Delivered,
@@ -43,6 +49,9 @@ impl EventKind {
         Self::InDoubt,
         Self::LeaseExpired,
         Self::LateOutcome,
+        Self::Complained,
+        Self::Unsubscribed,
+        Self::Reported,
     ];
 
     /// The word used in SQL, JSON and reports.
@@ -59,6 +68,9 @@ impl EventKind {
             Self::InDoubt => "in_doubt",
             Self::LeaseExpired => "lease_expired",
             Self::LateOutcome => "late_outcome",
+            Self::Complained => "complained",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Reported => "reported",
         }
     }
 

@@ -14,6 +14,7 @@ use prometheus::{
 
 use crate::mail::{Class, InDoubt, Provider, Reason, State};
 
+mod inbound;
 mod labels;
 
 pub use labels::{Answer, Door, Outcome, Place, tls_name};
@@ -51,6 +52,7 @@ pub struct Metrics {
     settle_seconds: Histogram,
     settle_lag_seconds: Histogram,
     store_failures: IntCounter,
+    inbound: inbound::Inbound,
 }
 
 impl Metrics {
@@ -157,6 +159,7 @@ impl Metrics {
                 "Time from a verdict to its commit.",
                 &STORE_SECONDS,
             )?,
+            inbound: inbound::Inbound::new(&at)?,
             store_failures: at.counter(
                 "postrider_store_failures_total",
                 "Calls to the store that failed; the letters concerned are tried again.",

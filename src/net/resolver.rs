@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 use crate::{
     mail::Domain,
-    port::{Dns, HostAnswer, MxAnswer},
+    port::{Dns, HostAnswer, MxAnswer, inbound::Texts},
 };
 
 /// Answers in the cache; one takes some hundred octets.
@@ -188,6 +188,12 @@ impl Resolver {
 enum Silence {
     NoSuchName,
     Trouble(String),
+}
+
+impl Texts for Resolver {
+    async fn texts(&self, name: &str) -> Vec<String> {
+        Self::texts(self, name).await
+    }
 }
 
 impl Dns for Resolver {

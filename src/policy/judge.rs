@@ -5,6 +5,7 @@
 //! the same arguments give the same verdict. Leaves reading replies to `bounce` and the schedule to [`super::retry`].
 //! The whole table of decisions is `judge/tests/snapshots/…table.snap`.
 
+pub mod late;
 mod signal;
 
 use crate::mail::{

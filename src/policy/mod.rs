@@ -12,6 +12,9 @@ pub mod stream;
 pub mod suppress;
 
 pub use handoff::HandOff;
-pub use judge::{Case, judge};
+pub use judge::{
+    Case, judge,
+    late::{LateCase, complaint_of, revise},
+};
 pub use retry::{Deferral, Retry, next_due};
 pub use stream::{StreamKind, StreamPolicy};

@@ -10,7 +10,6 @@ mod command;
 mod demo;
 mod dialect;
 mod dns;
-mod ending;
 mod error;
 mod host;
 mod internet;

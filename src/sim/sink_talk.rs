@@ -3,7 +3,7 @@
 //! Owns the state of one sink connection between two reads. Promises: any splitting of the bytes gives the same
 //! replies; a connection keeps no letter and at most one command line. Leaves sockets and counters to `sink`.
 
-use super::ending::find_final_dot;
+use crate::smtp::ending::find_final_dot;
 
 /// A command longer than this is not one.
 const LINE_MAX: usize = 1_024;

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::ending::{FINAL_DOT, find_final_dot, undot};
+use crate::smtp::ending::{FINAL_DOT, find_final_dot, undot};
 
 /// A command line with all its extensions is far shorter (RFC 5321 §4.5.3.1.4, RFC 6531 §3.4).
 const LINE_MAX: usize = 4_096;

@@ -14,6 +14,7 @@
 
 mod capabilities;
 mod commands;
+pub mod ending;
 mod form;
 mod inbox;
 #[cfg(test)]

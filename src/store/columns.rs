@@ -137,7 +137,7 @@ impl BanColumns {
 }
 
 /// A receiver may say anything, a zero octet included, which PostgreSQL cannot keep in a text.
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

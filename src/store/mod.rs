@@ -9,11 +9,14 @@ mod claims;
 mod columns;
 pub mod enqueue;
 pub mod events;
+pub mod inbound;
 pub mod keys;
+mod late;
 pub mod lease;
 pub mod letters;
 pub mod operator;
 pub mod partitions;
+mod ports;
 pub mod promote;
 mod recall;
 pub mod registry;
@@ -42,6 +45,7 @@ use crate::{
 
 pub use enqueue::Answer;
 pub use events::{Cursor, FeedEvent, HistoryLine};
+pub use inbound::{InboundFilter, InboundView};
 pub use keys::ApiKey;
 pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
 pub use operator::{Migration, Waiting};

@@ -20,7 +20,10 @@ pub(super) fn tell(view: &LetterView, history: &[HistoryLine], now: Timestamp) -
     }
     story.fact("priority", &view.priority.to_string());
     story.happened(history);
-    story.next(view, history.last(), now);
+    // Words that came later than the end do not change what it means.
+    let ends = |line: &&HistoryLine| line.event.kind.name() == view.state.name();
+    let end = history.iter().rfind(ends).or(history.last());
+    story.next(view, end, now);
     story.0
 }
 
@@ -103,8 +106,13 @@ impl Story {
 /// What a final state means, in a sentence.
 fn meaning(state: State, last: Option<&HistoryLine>) -> &'static str {
     let is_local = last.is_some_and(|line| line.host.is_none());
+    // A report has no attempt of ours; whatever is found on the way out has one.
+    let is_late = last.is_some_and(|line| line.event.attempt.is_none());
     match state {
         State::Delivered => "The receiver has taken it. A bounce may still come back.",
+        State::Bounced if is_late => {
+            "The receiver had taken it, and reported later that it did not arrive."
+        }
         State::Bounced if is_local => "It could not be handed over, and will not be tried again.",
         State::Bounced => "The receiver has refused it for good; it will not be tried again.",
         State::Expired => "It was given up: too old, or no longer worth sending.",

@@ -1,15 +1,15 @@
 //! The end of a letter on the wire: CR LF, a dot, CR LF (RFC 5321 §4.1.1.4).
 //!
 //! Owns the search for the final dot and the undoing of dot-stuffing (RFC 5321 §4.5.2). Promises: found wherever the
-//! bytes were split, and at about a fifth of the bytes looked at. Read `wire` and `sink_talk` for the two users.
+//! bytes were split, and at about a fifth of the bytes looked at. Read `inbound` and `sim` for its users.
 
 /// What ends a letter.
-pub(super) const FINAL_DOT: &[u8; 5] = b"\r\n.\r\n";
+pub const FINAL_DOT: &[u8; 5] = b"\r\n.\r\n";
 
 /// Where the final dot's five bytes begin, searching from `from`.
 ///
 /// A byte that is in no position of the pattern lets the search jump over all five (Horspool).
-pub(super) fn find_final_dot(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn find_final_dot(bytes: &[u8], from: usize) -> Option<usize> {
     let mut last = from + FINAL_DOT.len() - 1;
     while let Some(byte) = bytes.get(last) {
         last += match byte {
@@ -23,11 +23,14 @@ pub(super) fn find_final_dot(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// Removes the dot that the sender put before each line that began with one.
-pub(super) fn undot(raw: &[u8]) -> Vec<u8> {
+/// Removes the dot that the sender put before each line that began with one; a line begins after CR LF alone.
+pub fn undot(raw: &[u8]) -> Vec<u8> {
     let mut letter = Vec::with_capacity(raw.len());
+    let mut is_new_line = true;
     for line in raw.split_inclusive(|byte| *byte == b'\n') {
-        letter.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+        let stuffed = line.strip_prefix(b".").filter(|_| is_new_line);
+        letter.extend_from_slice(stuffed.unwrap_or(line));
+        is_new_line = line.ends_with(b"\r\n");
     }
     letter
 }
@@ -56,6 +59,7 @@ mod tests {
     #[test]
     fn dot_stuffing_is_undone() {
         assert_eq!(undot(b"..\r\na.b\r\n...c\r\n"), b".\r\na.b\r\n..c\r\n");
+        assert_eq!(undot(b"a\n.b\r\n"), b"a\n.b\r\n");
     }
 
     proptest! {

@@ -1,0 +1,107 @@
+//! A node that dies between its 250 and the reading.
+
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
+
+use postrider::{mail::State, token::Kind};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    client::hand_over,
+    house::{House, Wish, address, open_with, program},
+    reports::Dsn,
+};
+
+/// A node in a process of its own; it takes mails at that address.
+fn node(house: &House, folder: &Path, door: SocketAddr) -> Child {
+    let config = format!(
+        r#"
+[http]
+listen = "127.0.0.1:0"
+[smtp]
+ehlo = "mail.example.com"
+[dns]
+servers = ["{dns}"]
+[identity]
+return_path_domain = "bounce.example.com"
+message_id_domain = "mail.example.com"
+unsubscribe_url = "https://u.example.com/o/"
+unsubscribe_domain = "unsub.example.com"
+feedback_domain = "fbl.example.com"
+list_domain = "list.example.com"
+sender_id = "postrider"
+[inbound]
+smtp = ["{door}"]
+"#,
+        dns = house.world.lines.dns,
+    );
+    fs::write(folder.join("postrider.toml"), config).unwrap();
+    let data = folder.join("postrider-data");
+    fs::create_dir_all(&data).unwrap();
+    let secret = data.join("token.secret");
+    fs::write(&secret, "07".repeat(32)).unwrap();
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let templates = folder.join("templates/plain/default");
+    fs::create_dir_all(&templates).unwrap();
+    fs::write(templates.join("subject.txt"), "plain").unwrap();
+    fs::write(templates.join("text.txt"), "plain").unwrap();
+    Command::new(program())
+        .current_dir(folder)
+        .arg("serve")
+        .env("DATABASE_URL", &house.world.lines.url)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+async fn listens(house: &House, door: SocketAddr) {
+    let is_open = async || TcpStream::connect(door).await.is_ok();
+    house.world.until("the node listens", is_open).await;
+}
+
+#[tokio::test]
+async fn what_was_answered_with_250_is_read_by_whoever_comes_next() {
+    let house = open_with(Wish {
+        reads: false,
+        ..Wish::default()
+    })
+    .await;
+    let mut letters = Vec::new();
+    for number in 0..3 {
+        letters.push(house.delivered(&format!("anna{number}")).await);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let door = free.local_addr().unwrap();
+    drop(free);
+    let mut first = node(&house, folder.path(), door);
+    listens(&house, door).await;
+    for (number, id) in letters.iter().enumerate() {
+        let reader = format!("anna{number}@0.good.example");
+        let to = address(Kind::ReturnPath, *id);
+        let reply = hand_over(door, &to, &Dsn::hard(&reader).text()).await;
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    // Some may have been read by now, some taken and not finished: the claims of the dead end within a minute.
+    first.kill().await.unwrap();
+    assert_eq!(house.inbound().await.len(), 3);
+    let _second = node(&house, folder.path(), door);
+    let is_over = async || {
+        let views = house.inbound().await;
+        views.iter().all(|view| view.read_at.is_some())
+    };
+    let begun = Instant::now();
+    while !is_over().await {
+        assert!(begun.elapsed() < Duration::from_mins(5), "nobody reads it");
+        sleep(Duration::from_millis(200)).await;
+    }
+    for id in letters {
+        assert_eq!(house.state(id).await, State::Bounced);
+        assert_eq!(house.story(id).await, "queued delivered bounced");
+    }
+    assert_eq!(house.suppressed().await.len(), 3);
+    house.close().await;
+}
