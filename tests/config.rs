@@ -4,6 +4,9 @@
     reason = "a test says what went wrong by stopping"
 )]
 
+#[path = "config/inbound.rs"]
+mod inbound;
+
 use std::{
     fs,
     os::unix::fs::symlink,

@@ -8,16 +8,20 @@
 mod fingerprint;
 mod proof;
 mod rounds;
+mod words;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub use self::rounds::serve;
-use self::{fingerprint::fingerprint, proof::Lead};
+use self::{
+    fingerprint::fingerprint,
+    proof::Lead,
+    words::{detail, idle, strongest, understand, word},
+};
 use crate::{
-    bounce, dkim,
+    dkim,
     mail::{
-        Address, Domain, Effect, LateWord, Report, ReportKind, Revision, State, Timestamp, Told,
-        Witness,
+        Address, Domain, Effect, LateWord, Report, ReportKind, Revision, State, Timestamp, Witness,
     },
     policy::{LateCase, StreamPolicy, complaint_of, revise},
     port::{
@@ -76,7 +80,7 @@ impl<S: LateStore, D: Texts, W: InboundWatch> Feedback<S, D, W> {
         kept: &Kept,
         now: Timestamp,
     ) -> Result<Option<Understood>, StoreError> {
-        let report = bounce::mail::read(&kept.mail.raw);
+        let report = understand(&kept.mail.raw).await;
         let found = self.act(kept, &report, now).await?;
         if let Some(understood) = &found {
             self.store.close(kept.id, now, understood).await?;
@@ -260,11 +264,22 @@ impl<S: LateStore, D: Texts, W: InboundWatch> Feedback<S, D, W> {
             let settlement = self.settlement(named, (standing, witness), hash, &word, now);
             match self.store.settle_late(&settlement).await? {
                 Settled::Done => return Ok(Acted::Done(self.done(&settlement.revision))),
-                Settled::Heard => return Ok(Acted::Done(Effect::Duplicate)),
+                Settled::Heard => {
+                    self.wish_again(&word, &settlement.revision).await?;
+                    return Ok(Acted::Done(Effect::Duplicate));
+                }
                 Settled::Moved => {}
             }
         }
         Ok(Acted::Later)
+    }
+
+    /// A reader who came back to a stream and presses the old link once more means it.
+    async fn wish_again(&self, word: &LateWord, revision: &Revision) -> Result<(), StoreError> {
+        match (word, &revision.suppress) {
+            (LateWord::Unsubscribed, Some(entry)) => self.store.suppress_reported(entry).await,
+            _ => Ok(()),
+        }
     }
 
     fn settlement(
@@ -312,61 +327,4 @@ impl<S: LateStore, D: Texts, W: InboundWatch> Feedback<S, D, W> {
             .await?;
         Ok(None)
     }
-}
-
-/// What the report says about this letter; `None` when it says nothing that may be believed.
-fn word(report: &Report, proof: Proof, recipient: &Address) -> Option<LateWord> {
-    if report.kind == ReportKind::Complaint {
-        let complaint = report.complaint.clone()?;
-        return Some(LateWord::Complained(Box::new(complaint)));
-    }
-    let about = report.recipients.iter().find(|told| names(told, recipient));
-    let told = match proof {
-        Proof::Envelope => about.or_else(|| only_word(&report.recipients)),
-        // Whoever has seen a letter can write such a report: it counts for the reader it names and for nobody else.
-        Proof::ReturnedCopy | Proof::Reporter => about,
-    };
-    told.cloned().map(LateWord::Reported)
-}
-
-fn names(told: &Told, recipient: &Address) -> bool {
-    let spellings = std::iter::once(&told.address).chain(&told.also);
-    let mut keys = spellings.filter_map(|text| Some(Address::parse(text).ok()?.key()));
-    keys.any(|key| key == recipient.key())
-}
-
-/// A letter that was sent on elsewhere comes back with other names. Where they fare differently, the kindest word counts.
-fn only_word(recipients: &[Told]) -> Option<&Told> {
-    recipients.iter().max_by_key(|told| told.action)
-}
-
-fn strongest(effects: &[Effect]) -> Effect {
-    effects.iter().copied().min().unwrap_or(Effect::Unproven)
-}
-
-fn idle(kind: ReportKind, effect: Effect, detail: &str) -> Understood {
-    Understood {
-        kind: Kind::Report(kind),
-        effect,
-        proof: None,
-        letter: None,
-        detail: detail.to_owned(),
-    }
-}
-
-/// What a list of mails shows: the form, and the first word about anybody.
-fn detail(report: &Report) -> String {
-    let said = report.recipients.first().map_or_else(String::new, |told| {
-        let class = told
-            .finding
-            .as_ref()
-            .map_or("", |finding| finding.class.name());
-        format!("{} {class} {}", told.action.name(), told.words)
-    });
-    let complaint = report.complaint.as_ref();
-    let said = complaint.map_or(said, |complaint| complaint.feedback_type.clone());
-    let mut text = format!("{}: {said}", report.form);
-    let end = text.floor_char_boundary(500);
-    text.truncate(end);
-    text.trim().to_owned()
 }

@@ -4,7 +4,12 @@
 //! guest's end is nobody else's; after `stop` no talk begins, those in the middle of a mail may end it within the farewell,
 //! and no task is left. Leaves the talk to `session`.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -86,6 +91,29 @@ pub async fn serve<I: Intake, C: Clock, W: InboundWatch>(
         gates.spawn(gate.serve(socket, farewell));
     }
     while gates.join_next().await.is_some() {}
+}
+
+/// One talk over any stream, until it ends or asks for TLS: what the listener does for each guest, without its limits on guests.
+pub async fn converse<S: AsyncRead + AsyncWrite + Unpin, I: Intake, C: Clock, W: InboundWatch>(
+    stream: S,
+    protocol: Protocol,
+    settings: Settings,
+    addresses: Addresses,
+    (intake, clock, watch): (I, C, W),
+) {
+    let mut wire = Wire::new(stream, &settings, CancellationToken::new());
+    let house = House {
+        budget: Budget::new(settings.memory_max),
+        settings,
+        addresses,
+        intake,
+        clock,
+        watch,
+    };
+    let nobody = Ipv4Addr::UNSPECIFIED.into();
+    Session::new(&house, &mut wire, protocol, nobody, Privacy::Clear)
+        .run()
+        .await;
 }
 
 /// One socket.

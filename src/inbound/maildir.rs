@@ -147,11 +147,11 @@ pub fn incoming(raw: Vec<u8>, door: Door, clock: &impl Clock) -> Incoming {
 
 /// The whole file, if it is a plain one of at most so many octets.
 pub fn read(path: &Path, size_max: usize) -> io::Result<Vec<u8>> {
-    let file = fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
+    // Looked at before opening, because opening a pipe waits for its writer.
+    if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("is not a plain file"));
     }
-    read_all(file, size_max)
+    read_all(fs::File::open(path)?, size_max)
 }
 
 /// Everything to the end, if it is at most so many octets.
@@ -257,6 +257,9 @@ mod tests {
     fn a_folder_or_a_giant_is_no_mail() {
         let folder = tempfile::tempdir().unwrap();
         assert!(read(folder.path(), 10).is_err());
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read(&pipe, 10).is_err());
         let file = folder.path().join("mail");
         fs::write(&file, "eleven bytes").unwrap();
         assert!(read(&file, 11).is_err());

@@ -14,7 +14,7 @@ mod session;
 pub mod settings;
 mod wire;
 
-pub use listen::{Listener, serve};
+pub use listen::{Listener, converse, serve};
 pub use maildir::Maildir;
 pub use settings::{Protocol, Settings};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Router, body::Body, http::Request};
 use postrider::{
     http::{Limits, unsubscribe_router},
-    mail::{LetterId, State},
+    mail::{Address, LetterId, State},
     token::Kind,
 };
 use tower::ServiceExt;
@@ -24,8 +24,13 @@ async fn a_letter_to_the_unsubscribe_address_stops_the_stream_and_nothing_else()
     let house = open().await;
     let id = house.delivered("anna").await;
     let to = address(Kind::Unsubscribe, id);
+    // An absence note that went astray is no wish.
+    let away = note("Out of office", "Auto-Submitted: auto-replied\n");
+    hand_over(house.smtp, &to, &away).await;
+    assert_eq!(house.read(1).await, ["autoreply ignored -"]);
+    assert!(house.suppressed().await.is_empty());
     hand_over(house.smtp, &to, &note("unsubscribe", "")).await;
-    assert_eq!(house.read(1).await, ["unsubscribe suppressed envelope"]);
+    assert_eq!(house.read(2).await[1], "unsubscribe suppressed envelope");
     let stopped = ["anna stream:marketing unsubscribe"];
     assert_eq!(house.suppressed().await, stopped);
     assert_eq!(house.story(id).await, "queued delivered unsubscribed");
@@ -89,6 +94,12 @@ async fn one_click_works_once_or_twice_and_a_look_never_does() {
     assert_eq!(house.story(id).await, "queued delivered unsubscribed");
     let stopped = ["anna stream:marketing unsubscribe"];
     assert_eq!(house.suppressed().await, stopped);
+    // Who came back and presses the old link once more means it.
+    let anna = Address::parse("anna@0.good.example").unwrap();
+    house.world.store.unsuppress(&anna, None).await.unwrap();
+    assert_eq!(ask(&house, "POST", &token, CLICK).await.0, 200);
+    assert_eq!(house.suppressed().await, stopped);
+    assert_eq!(house.story(id).await, "queued delivered unsubscribed");
     let engine = house.world.engine(&desk::Wishes::default()).await;
     house.world.settled().await;
     engine.stop().await;

@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Feedback, idle};
+use super::{Feedback, words::idle};
 use crate::{
     mail::{Effect, IncomingId, ReportKind},
     port::{
