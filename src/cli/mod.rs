@@ -23,6 +23,7 @@ mod send;
 mod serve;
 mod session;
 mod settings;
+mod sim;
 mod sink;
 mod suppression;
 mod table;
@@ -103,6 +104,7 @@ enum Command {
     #[command(subcommand, hide = true)]
     Database(database::Database),
     Sink(sink::Sink),
+    Sim(sim::Sim),
 }
 
 /// Runs one command line and says how it went.
@@ -156,5 +158,6 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Migrate(migrate) => migrate.run(settings, out).await,
         Command::Database(database) => database.run(settings).await,
         Command::Sink(sink) => sink.run(out).await,
+        Command::Sim(sim) => sim.run(out).await,
     }
 }

@@ -70,6 +70,10 @@ fn what_no_command_can_mean_is_named() {
         "error: invalid value '2' for '--bounce <0..1>': a share is a number from 0 to 1",
     );
     check(
+        "sim --seeds 7",
+        "error: invalid value '7' for '--seeds <A..B>': seeds are given as A..B with A below B, such as 0..300",
+    );
+    check(
         "report --since yesterday",
         "error: invalid value 'yesterday' for '--since <MOMENT|SPAN>': neither a moment such as 2026-11-23T08:00:00Z nor a span such as 90s, 2h, 3d",
     );

@@ -3,7 +3,7 @@
 //! Owns nothing but references. Promises: a letter judged here is settled exactly once, because its place in the
 //! ledger and its place in the settler's queue are the same bound.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -19,9 +19,6 @@ use crate::{
     policy::HandOff,
     port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
 };
-
-/// How often the store is asked again to take letters back.
-const GIVE_BACK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Shared by every worker of one engine.
 pub(super) struct Crew<W: World> {
@@ -97,26 +94,11 @@ impl<W: World> Crew<W> {
         }
     }
 
-    /// Gives claims back to the store untouched, however long the store needs: a claim that simply ended would leave its
-    /// letter in doubt. An engine that stops asks once; then its journal tells whoever comes next.
-    pub(super) async fn give_back(&self, letters: &[LeasedLetter]) {
-        if letters.is_empty() {
-            return;
+    /// Gives claims back to the store untouched; see `returns`.
+    pub(super) fn give_back(&self, letters: &[LeasedLetter]) {
+        if !letters.is_empty() {
+            self.ledger.hand_back(letters);
         }
-        let held = letters
-            .iter()
-            .map(|letter| (letter.lease, letter.shard(), letter.id()));
-        let held: Vec<_> = held.collect();
-        let now = || self.world.clock().now();
-        while let Err(trouble) = self.world.store().release(held.clone(), now()).await {
-            error!(error = ?trouble, count = letters.len(), "The store did not take letters back; trying again");
-            let pause = tokio::time::sleep(GIVE_BACK_AGAIN);
-            if self.stop.run_until_cancelled(pause).await.is_none() {
-                return;
-            }
-        }
-        let claims = letters.iter().map(|letter| (letter.lease, letter.id()));
-        self.ledger.leave(claims);
     }
 }
 

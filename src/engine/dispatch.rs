@@ -4,7 +4,12 @@
 //! asked once for all letters of a domain; a domain whose answer is slow keeps no other waiting; every letter taken
 //! ends in a verdict or goes back to the store, also when a task behind it panics; no task outlives [`Dispatch::drain`].
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
@@ -12,7 +17,6 @@ use tracing::error;
 
 use super::{
     crew::{Crew, turn_away},
-    grip::Grip,
     site::Site,
     way::Way,
     worker,
@@ -82,7 +86,8 @@ impl<W: World> Dispatch<W> {
     /// Takes letters just leased: the unsendable are judged at once, the others go to their site.
     pub(super) fn take(&mut self, letters: Vec<LeasedLetter>) {
         let now = self.crew.world.clock().now();
-        let mut by_site: HashMap<String, (Arc<Site>, Vec<LeasedLetter>)> = HashMap::new();
+        // In the order of their names, so that the same letters take the same course wherever the engine runs.
+        let mut by_site: BTreeMap<String, (Arc<Site>, Vec<LeasedLetter>)> = BTreeMap::new();
         for letter in letters {
             if let Some(evidence) = turn_away(&letter, now) {
                 self.crew.judge(&letter, &evidence, None);
@@ -197,21 +202,8 @@ impl<W: World> Dispatch<W> {
         let fit = self.crew.ledger.routed(&letters, &site.name);
         let too_many = letters.split_off(fit);
         site.put(letters);
-        if !too_many.is_empty() {
-            self.return_to_store(too_many);
-        }
+        self.crew.give_back(&too_many);
         self.connect(site);
-    }
-
-    fn return_to_store(&mut self, letters: Vec<LeasedLetter>) {
-        let crew = Arc::clone(&self.crew);
-        self.tasks.spawn(async move {
-            let grips = letters.iter().map(|letter| Grip::new(&crew.ledger, letter));
-            let grips: Vec<Grip<'_>> = grips.collect();
-            crew.give_back(&letters).await;
-            grips.into_iter().for_each(Grip::pass);
-            Done::Nothing
-        });
     }
 
     /// Opens as many connections as the waiting letters are worth.
@@ -264,7 +256,7 @@ impl<W: World> Dispatch<W> {
             // Its line goes back, so that a fault that comes again at once cannot spin here.
             Ending::Died => {
                 error!(site = %site.name, "A worker died between letters; its site's line goes back");
-                self.return_to_store(site.take_all());
+                self.crew.give_back(&site.take_all());
             }
         }
     }
@@ -272,11 +264,11 @@ impl<W: World> Dispatch<W> {
     /// Gives back what was not handed to a receiver, lets connections finish their letter, and waits for all.
     pub(super) async fn drain(mut self) {
         let unsent = self.unsent();
-        self.crew.give_back(&unsent).await;
+        self.crew.give_back(&unsent);
         while self.tasks.join_next().await.is_some() {}
         // Connections that were not let in put their letter back into the line.
         let unsent = self.unsent();
-        self.crew.give_back(&unsent).await;
+        self.crew.give_back(&unsent);
     }
 
     /// Every letter that waits for a connection or for DNS.

@@ -2,7 +2,8 @@
 //!
 //! Owns renewal. Promises: a claim is renewed while at least half of it is left, so a slow receiver costs nobody a
 //! lease; a claim that another node has taken leaves the ledger, and its letter is not handed to a receiver any more; a
-//! lease whose answer was lost is given back again and again until it has ended, because it may come into being late.
+//! lease whose answer was lost is given back again and again, once at least after its end, because it may come into being
+//! late.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -28,7 +29,6 @@ pub(super) async fn keep_alive<S: Store, C: Clock>(
     {
         renew(store, clock, ledger, lease).await;
         give_back_lost(store, clock, ledger).await;
-        give_back_abandoned(store, clock, ledger).await;
     }
 }
 
@@ -67,33 +67,24 @@ async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, l
     }
 }
 
-/// Letters in the hands of a task that died.
-async fn give_back_abandoned<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Ledger) {
-    let letters = ledger.take_abandoned();
-    if letters.is_empty() {
-        return;
-    }
-    if let Err(trouble) = store.release(letters.clone(), clock.now()).await {
-        error!(error = ?trouble, count = letters.len(), "Could not give back letters of a task that died");
-        ledger.still_abandoned(letters);
-    }
-}
-
-/// A lease without an answer may come into being late, so it is given back until it has ended.
+/// A lease without an answer may come into being late, so it is given back until the store did so after its end: a store
+/// that was away longer than a lease would otherwise leave letters that nobody holds.
 pub(super) async fn give_back_lost<S: Store, C: Clock>(
     store: &S,
     clock: &C,
     ledger: &Ledger,
 ) -> bool {
     let now = clock.now();
-    let lost = ledger.lost(now);
+    let lost = ledger.lost();
     if lost.is_empty() {
         return true;
     }
     match store.release_leases(&lost, now).await {
-        Ok(0) => true,
         Ok(count) => {
-            warn!(count, "Gave back letters of leases whose answer was lost");
+            if count > 0 {
+                warn!(count, "Gave back letters of leases whose answer was lost");
+            }
+            ledger.gave_back(now);
             true
         }
         Err(trouble) => {

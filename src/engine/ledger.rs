@@ -40,6 +40,8 @@ pub(super) struct Ledger {
     room: Room,
     pages: Mutex<Pages>,
     freed: Notify,
+    /// Somebody handed letters back.
+    handed_back: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -50,11 +52,12 @@ struct Pages {
     sites: Sites,
     marks: Marks,
     octets: usize,
-    /// Letters that surely did not leave and that nobody holds any more.
-    abandoned: Vec<(LeaseId, Shard, LetterId)>,
+    /// Letters on their way back to the store: held, and their claims renewed, until it has them, but for those whose
+    /// task died.
+    returning: Vec<(LeaseId, Shard, LetterId)>,
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
-    /// Leases whose answer was lost, and until when they are given back again and again.
+    /// Leases whose answer was lost, and until when they may still come into being.
     lost: HashMap<LeaseId, Timestamp>,
 }
 
@@ -113,6 +116,7 @@ impl Ledger {
             room,
             pages: Mutex::default(),
             freed: Notify::new(),
+            handed_back: Notify::new(),
         }
     }
 
@@ -133,19 +137,22 @@ impl Ledger {
         pages.lost.insert(lease, until);
     }
 
-    /// Leases whose answer was lost, as long as they are remembered.
-    pub(super) fn lost(&self, now: Timestamp) -> Vec<LeaseId> {
-        let mut pages = self.pages();
-        pages.lost.retain(|_, until| *until > now);
-        pages.lost.keys().copied().collect()
+    /// Leases whose answer was lost, to be given back by the caller.
+    pub(super) fn lost(&self) -> Vec<LeaseId> {
+        self.pages().lost.keys().copied().collect()
+    }
+
+    /// Forgets those of the lost leases that had ended when the store, asked at `asked`, gave them back.
+    pub(super) fn gave_back(&self, asked: Timestamp) {
+        self.pages().lost.retain(|_, until| *until > asked);
     }
 
     /// Every lease that may hold letters.
     pub(super) fn leases(&self) -> HashSet<LeaseId> {
         let pages = self.pages();
         let held = pages.held.values().map(|held| held.lease);
-        let abandoned = pages.abandoned.iter().map(|(lease, ..)| lease);
-        let unknown = pages.asked.iter().chain(pages.lost.keys()).chain(abandoned);
+        let returning = pages.returning.iter().map(|(lease, ..)| lease);
+        let unknown = pages.asked.iter().chain(pages.lost.keys()).chain(returning);
         held.chain(unknown.copied()).collect()
     }
 
@@ -180,27 +187,6 @@ impl Ledger {
         }
         drop(pages);
         self.freed.notify_one();
-    }
-
-    /// Strikes out a claim whose task died. A letter that surely stayed here is to be given back; of any other nobody can
-    /// tell, and its claim is left to end.
-    pub(super) fn abandon(&self, (lease, id): (LeaseId, LetterId)) {
-        let mut pages = self.pages();
-        if let Some(held) = pages.strike(id, Some(lease)).filter(|held| !held.is_gone) {
-            pages.abandoned.push((lease, held.shard, id));
-        }
-        drop(pages);
-        self.freed.notify_one();
-    }
-
-    /// Abandoned letters, to be given back by the caller.
-    pub(super) fn take_abandoned(&self) -> Vec<(LeaseId, Shard, LetterId)> {
-        std::mem::take(&mut self.pages().abandoned)
-    }
-
-    /// Those that could not be given back.
-    pub(super) fn still_abandoned(&self, letters: Vec<(LeaseId, Shard, LetterId)>) {
-        self.pages().abandoned.extend(letters);
     }
 
     /// How this letter stands at hand-off; `mark` is that of its recipient.
@@ -380,5 +366,6 @@ impl Pages {
     }
 }
 
+mod back;
 #[cfg(test)]
 mod tests;

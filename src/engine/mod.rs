@@ -21,6 +21,7 @@ mod limits;
 mod listener;
 mod live;
 mod marks;
+mod returns;
 mod runner;
 mod settler;
 mod site;
@@ -143,6 +144,11 @@ impl<W: World> Engine<W> {
         let (lease, done) = (self.desk.limits.lease, settled.clone());
         helpers.keepers.spawn(async move {
             keeper::keep_alive(world.store(), world.clock(), &book, lease, done).await;
+        });
+        let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
+        let done = settled.clone();
+        helpers.keepers.spawn(async move {
+            returns::give_back(world.store(), world.clock(), &book, done).await;
         });
         let news = self.world.store().suppression_news();
         let (book, done) = (Arc::clone(ledger), settled.clone());

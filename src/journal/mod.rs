@@ -2,7 +2,7 @@
 //!
 //! Owns the file `<data folder>/journal/<process>.journal`: its lock, its growth and its end. Promises: what was noted is
 //! in the kernel's hands before the note returns, so `kill -9` takes nothing of it along (a machine that stops may: see
-//! [`read`]); the file is bounded; a torn note spoils none before it; a journal is read by others only when its process
+//! `read`); the file is bounded; a torn note spoils none before it; a journal is read by others only when its process
 //! is gone, which its lock tells. Leaves what notes mean to `engine::heir`. The octets are `entry`'s.
 
 mod codec;

@@ -18,7 +18,7 @@ use super::{
     error::SimError,
     host::Host,
     plan::{Breakage, Family, HostPlan, Plan, ProviderPlan, SitePlan},
-    provider::Provider,
+    provider::{Books, Provider},
     tally::{Ledger, Letters, Tally},
     tls,
     verify::Inspector,
@@ -107,7 +107,11 @@ impl SmallInternet {
             .starttls
             .then(|| tls::acceptor(names))
             .transpose()?;
-        let books = (Arc::clone(&self.ledger), Arc::clone(&self.inspector));
+        let books = Books {
+            ledger: Arc::clone(&self.ledger),
+            inspector: Arc::clone(&self.inspector),
+            witness: Arc::new(()),
+        };
         let working = Arc::new(Provider::new(
             place,
             plan.seed,

@@ -1,6 +1,7 @@
 //! A small internet on loopback sockets: a name server and mailbox providers with memory and tempers.
 //!
-//! Owns the receivers that `demo`, tests and benches send to: [`SmallInternet`] for behaviour, [`Sink`] for speed.
+//! Owns the receivers that `demo`, tests and benches send to: [`SmallInternet`] for behaviour, [`Sink`] for speed; and the
+//! seeded [`world`], where the same providers meet the same engine in virtual time.
 //! Promises: real packets and real TCP; same seed, same decisions; no task outlives it; nothing here sends a letter
 //! or looks beyond loopback. Leaves classification to `bounce`, which must not share a line with `dialect`. Read
 //! [`plan`] for what it consists of, then `internet`, `session` and `provider`.
@@ -25,6 +26,8 @@ mod temper;
 mod tls;
 mod verify;
 mod wire;
+mod witness;
+pub mod world;
 mod zone;
 
 pub use dialect::{Dialect, Refusal, Saying};

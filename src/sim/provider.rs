@@ -6,7 +6,10 @@
 use std::{
     collections::HashSet,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::time::Instant;
@@ -19,8 +22,17 @@ use super::{
     tally::{Envelope, Ledger},
     temper::{Cut, Mailbox, Temper},
     verify::Inspector,
+    witness::{Taken, Witness},
 };
 use crate::mail::Stage;
+
+/// Where a provider writes down what it saw.
+#[derive(Clone)]
+pub(super) struct Books {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) inspector: Arc<Inspector>,
+    pub(super) witness: Arc<dyn Witness>,
+}
 
 /// A provider while it works.
 pub(super) struct Provider {
@@ -30,8 +42,9 @@ pub(super) struct Provider {
     temper: Temper,
     domains: HashSet<String>,
     memory: Mutex<Memory>,
-    ledger: Arc<Ledger>,
-    inspector: Arc<Inspector>,
+    books: Books,
+    /// Letters taken so far, for their queue ids.
+    taken: AtomicU64,
     verify: Verify,
     /// Whether addresses in UTF-8 are taken (RFC 6531).
     pub(super) smtputf8: bool,
@@ -44,7 +57,7 @@ impl Provider {
         seed: u64,
         plan: &ProviderPlan,
         verify: Verify,
-        books: (Arc<Ledger>, Arc<Inspector>),
+        books: Books,
     ) -> Self {
         let domains = plan.sites.iter().flat_map(|site| site.domains.clone());
         Self {
@@ -55,8 +68,8 @@ impl Provider {
             temper: plan.temper.clone(),
             domains: domains.collect(),
             memory: Mutex::default(),
-            ledger: books.0,
-            inspector: books.1,
+            books,
+            taken: AtomicU64::new(0),
             verify,
             smtputf8: plan.smtputf8,
         }
@@ -69,32 +82,32 @@ impl Provider {
 
     /// Lets a source in, or says why not.
     pub(super) fn welcome(&self, source: IpAddr) -> Option<Saying> {
-        self.ledger.connected(self.place);
+        self.books.ledger.connected(self.place);
         if self.memory().connect(source, self.temper.connections_max) {
             return None;
         }
-        self.ledger.disconnected(self.place);
+        self.books.ledger.disconnected(self.place);
         let saying = self.words(Refusal::TooManyConnections, 0);
-        self.ledger.turned_away(self.place, &saying);
+        self.books.ledger.turned_away(self.place, &saying);
         Some(saying)
     }
 
     /// Sees a source off.
     pub(super) fn farewell(&self, source: IpAddr) {
         self.memory().disconnect(source);
-        self.ledger.disconnected(self.place);
+        self.books.ledger.disconnected(self.place);
     }
 
     /// Notes that a connection went on under TLS.
     pub(super) fn secured(&self) {
-        self.ledger.secured(self.place);
+        self.books.ledger.secured(self.place);
     }
 
     /// Takes another letter on a connection that brought `letters` before, or says why not.
     pub(super) fn sender(&self, letters: u32) -> Option<Saying> {
         let is_over = letters >= self.temper.letters_per_connection;
         let saying = is_over.then(|| self.words(Refusal::TooManyLetters, 0))?;
-        self.ledger.turned_away(self.place, &saying);
+        self.books.ledger.turned_away(self.place, &saying);
         Some(saying)
     }
 
@@ -105,9 +118,9 @@ impl Provider {
         envelope: &Envelope,
         now: Instant,
     ) -> Option<Saying> {
-        self.ledger.attempted(self.place, envelope);
+        self.books.ledger.attempted(self.place, envelope);
         let saying = self.recipient_refusal(source, envelope, now)?;
-        self.ledger.refused(self.place, envelope, &saying);
+        self.refuse(std::slice::from_ref(envelope), &saying);
         Some(saying)
     }
 
@@ -167,7 +180,7 @@ impl Provider {
         }
         let letter = draw(self.seed, "cut", &[return_path, recipient]);
         let is_first = self.memory().cuts_first_time(letter);
-        is_first.then(|| self.ledger.cut(self.place, place))?;
+        is_first.then(|| self.books.ledger.cut(self.place, place))?;
         Some(place)
     }
 
@@ -182,10 +195,11 @@ impl Provider {
         is_spam.then(|| self.words(Refusal::Spam, 0))
     }
 
-    /// Counts a refusal after the final dot, for every recipient.
+    /// Counts a refusal for every recipient.
     pub(super) fn refuse(&self, envelopes: &[Envelope], saying: &Saying) {
         for envelope in envelopes {
-            self.ledger.refused(self.place, envelope, saying);
+            self.books.witness.refused(envelope, saying);
+            self.books.ledger.refused(self.place, envelope, saying);
         }
     }
 
@@ -194,23 +208,39 @@ impl Provider {
         self.words(Refusal::TooBig, 0)
     }
 
-    /// Takes a letter; `code` is 0 when its sender will not be told.
-    pub(super) async fn accept(&self, envelopes: &[Envelope], raw: &[u8], code: u16) {
+    /// Takes a letter and gives its queue id; `code` is 0 when its sender will not be told.
+    pub(super) async fn accept(&self, envelopes: &[Envelope], raw: &[u8], code: u16) -> String {
         let inspection = match self.verify {
             Verify::None => None,
             Verify::Sample(one_in) if !is_sampled(self.seed, envelopes, one_in) => None,
-            Verify::All | Verify::Sample(_) => Some(self.inspector.inspect(raw).await),
+            Verify::All | Verify::Sample(_) => Some(self.books.inspector.inspect(raw).await),
         };
-        let id = inspection
+        let message_id = inspection
             .as_ref()
             .map_or_else(|| quick_message_id(raw), |seen| seen.message_id.clone());
+        let findings = inspection.map(|seen| seen.findings);
+        let queue_id = self.queue_id();
         for envelope in envelopes {
-            self.ledger
-                .accepted(self.place, envelope, id.as_deref(), code);
+            self.books.witness.took(&Taken {
+                queue_id: &queue_id,
+                envelope,
+                raw,
+                findings: findings.as_deref().unwrap_or_default(),
+            });
+            self.books
+                .ledger
+                .accepted(self.place, envelope, message_id.as_deref(), code);
         }
-        if let Some(seen) = inspection {
-            self.ledger.inspected(id.as_deref(), seen.findings);
+        if let Some(findings) = findings {
+            self.books.ledger.inspected(message_id.as_deref(), findings);
         }
+        queue_id
+    }
+
+    /// Names what was taken, as hosts do, so that a dispute about a letter has something to point at.
+    fn queue_id(&self) -> String {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{:02X}{number:06X}", self.place)
     }
 
     fn words(&self, refusal: Refusal, pick: u64) -> Saying {

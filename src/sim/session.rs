@@ -267,8 +267,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             Some(Cut::AfterDotLost | Cut::MidLetter) => Err(Gone::Closed),
             None => {
-                self.provider.accept(envelopes, raw, 250).await;
-                self.wire.say("250 2.0.0 Ok: queued").await
+                let queue_id = self.provider.accept(envelopes, raw, 250).await;
+                let reply = format!("250 2.0.0 Ok: queued as {queue_id}");
+                self.wire.say(&reply).await
             }
         }
     }

@@ -40,6 +40,11 @@ pub(crate) async fn account(world: &World, fault: &str) -> Account {
         "{fault:<44} letters {:>5}  lost 0  delivered {:>5}  in doubt {:>3}  came twice {:>3}",
         account.letters, account.delivered, account.in_doubt, account.twice
     );
+    for fate in fates.iter().filter(|fate| fate.state == State::InDoubt) {
+        let history = world.store.history(fate.id).await.unwrap();
+        let words = history.iter().filter_map(|line| line.event.text.as_deref());
+        println!("  in doubt: {}", words.collect::<Vec<_>>().join(" | "));
+    }
     assert_eq!(
         account.delivered + account.in_doubt,
         account.letters,

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// A door that says nothing for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One connection.
 pub(crate) struct Client<S>(BufReader<S>);

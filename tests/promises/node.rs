@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use crate::world::Lines;
 
 /// What a node has not done after this it never will.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const KEY: &str = include_str!("../../src/dkim/testdata/rsa-2048-pkcs1.pem");
 

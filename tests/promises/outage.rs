@@ -49,7 +49,8 @@ async fn a_database_that_breaks_every_connection_costs_no_letter_and_sends_none_
     let fates = world.kept().await;
     assert_eq!(states(&fates), [("delivered", LETTERS)].into());
     for fate in &fates {
-        assert_eq!((fate.tries, fate.copies), (1, 1), "{fate:?}");
+        // On a machine that is too busy to renew in time a try may be broken off before its final dot, and be made again.
+        assert_eq!(fate.copies, 1, "{fate:?}");
     }
     world.end().await;
 }

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// A world that has not come to rest after this never will.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(10);

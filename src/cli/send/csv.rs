@@ -250,11 +250,11 @@ mod tests {
             &["the file is not UTF-8 text, so it is no CSV that can be read"],
         );
         check(b"to,to\n", &[], &["column 2 names `to` again"]);
-        let wide: Vec<String> = (0..200_000).map(|n| format!("variables.v{n}")).collect();
+        let wide: Vec<String> = (0..2_000).map(|n| format!("variables.v{n}")).collect();
         check(
             wide.join(",").as_bytes(),
             &[],
-            &["the head row has 200000 columns, and 1000 are the most"],
+            &["the head row has 2000 columns, and 1000 are the most"],
         );
         check(
             b"to.mail\n",

@@ -75,7 +75,7 @@ async fn a_wall_clock_that_was_set_back_does_not_lengthen_a_claim() {
 }
 
 #[test]
-fn a_lease_without_an_answer_is_known_until_it_has_ended() {
+fn a_lease_without_an_answer_is_known_until_it_was_given_back_after_its_end() {
     let ledger = roomy();
     let (asked, lost) = (LeaseId(Uuid::from_u128(1)), LeaseId(Uuid::from_u128(2)));
     ledger.ask(asked);
@@ -83,9 +83,11 @@ fn a_lease_without_an_answer_is_known_until_it_has_ended() {
     ledger.lose(lost, NOON);
     let before = Timestamp::from_seconds(NOON.seconds() - 1);
     // What is being asked for may be answered yet: it is not given back.
-    assert_eq!(ledger.lost(before), [lost]);
+    assert_eq!(ledger.lost(), [lost]);
+    ledger.gave_back(before);
     assert_eq!(ledger.leases(), [asked, lost].into());
-    assert_eq!(ledger.lost(NOON), []);
+    ledger.gave_back(NOON);
+    assert_eq!(ledger.lost(), []);
     assert_eq!(ledger.leases(), [asked].into());
 }
 
@@ -194,8 +196,26 @@ fn a_letter_whose_task_died_is_given_back_unless_it_may_have_arrived() {
     ledger.abandon(claim(3));
     assert!(ledger.is_empty());
     assert_eq!(ledger.leases().len(), 1, "the journal still tells of it");
-    let back = ledger.take_abandoned();
+    let back = ledger.returning();
     assert_eq!(back.len(), 1);
     assert_eq!(back[0].2, claim(1).1);
+    ledger.took_back(1);
     assert_eq!(ledger.leases().len(), 0);
+}
+
+#[test]
+fn a_letter_handed_back_is_held_until_the_store_took_it() {
+    let ledger = roomy();
+    let letters = [leased(1, 7), leased(2, 7)];
+    enter(&ledger, &letters, ledger.heard());
+    ledger.hand_back(&letters[..1]);
+    assert_eq!(ledger.len(), 2);
+    let back = ledger.returning();
+    ledger.hand_back(&letters[1..]);
+    ledger.took_back(back.len());
+    assert_eq!(ledger.len(), 1);
+    assert_eq!(
+        ledger.returning(),
+        [(letters[1].lease, letters[1].shard(), letters[1].id())]
+    );
 }

@@ -1,0 +1,278 @@
+//! The course of a world: hardship, healing, the end of all letters.
+//!
+//! Owns the running of a [`Setting`]. Promises: one thread, virtual time, every task ended before it returns; the same
+//! setting gives the same facts. Leaves judging to `laws`.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::{
+        error::SimError,
+        plan::Plan,
+        provider::{Books, Provider},
+        tally::Ledger,
+        verify::Inspector,
+        witness::Witness,
+    },
+    book::Book,
+    chance::Chance,
+    clock::{NodeClock, WorldTime},
+    desk::{self, GIVE_UP, LEASE, STREAMS},
+    dial::{Exchange, MailHost},
+    facts::Facts,
+    names::Zones,
+    node::{Common, Node},
+    setting::{Ban, Order, SILENT, Setting},
+    store::MemStore,
+    troubled::{Hand, Server},
+};
+use crate::engine::Limits;
+
+/// Between two looks whether everything has come to its end.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// After healing, letters have their time, claims of the dead theirs, and the last talks too.
+const REST: Duration = Duration::from_secs(90);
+
+/// Between two settings of a clock.
+const CLOCK_HOLDS: Duration = Duration::from_secs(40);
+
+/// How the world is run, besides its setting.
+pub(super) struct Terms {
+    /// The bounds that engines get.
+    pub(super) limits: Limits,
+    /// Whether receivers know our key.
+    pub(super) is_key_published: bool,
+    /// Who carries out the store's statements.
+    pub(super) hand: Arc<dyn Hand>,
+}
+
+impl Terms {
+    /// As a world has to be.
+    pub(super) fn usual() -> Self {
+        Self {
+            limits: desk::limits(),
+            is_key_published: true,
+            hand: Arc::new(()),
+        }
+    }
+}
+
+/// Runs a world to its end, on a runtime of its own: the caller must not be inside one.
+pub(super) fn run(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(|source| SimError::socket("starting a runtime in virtual time", source))?;
+    runtime.block_on(live(setting, terms))
+}
+
+async fn live(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
+    let limits = terms.limits.clone();
+    let (common, stop) = (common(setting, terms)?, CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    let mut clocks = Vec::new();
+    for number in 0..setting.weather.nodes {
+        let desk = Arc::new(desk::desk(number, limits.clone())?);
+        let node = Node::new(number, common.clone(), desk);
+        clocks.push(Arc::clone(&node.clock));
+        tasks.spawn(node.serve(stop.clone()));
+    }
+    let mut hands = JoinSet::new();
+    hands.spawn(order(setting.orders.clone(), common.clone()));
+    hands.spawn(suppress(setting.bans.clone(), common.clone()));
+    hands.spawn(set_clocks(setting.clone(), clocks.clone(), common.clone()));
+    sleep(setting.weather.lasts).await;
+    heal(&common, &clocks);
+    let rest = rest(setting, &common);
+    rest.await;
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    Facts::of(setting, &common)
+}
+
+/// From now on nothing goes wrong any more but what receivers are like.
+fn heal(common: &Common, clocks: &[Arc<NodeClock>]) {
+    common.book.tell("the world heals");
+    common.is_healed.store(true, Ordering::Relaxed);
+    common.exchange.heal();
+    common.zones.heal();
+    for clock in clocks {
+        clock.set(0);
+    }
+}
+
+/// Waits until no letter is open, or until every one has had its time.
+async fn rest(setting: &Setting, common: &Common) {
+    let last = setting.orders.iter().map(|order| order.after).max();
+    let end = Instant::now() + GIVE_UP + LEASE * 4 + REST;
+    let open = || {
+        let tables = common.server.store.tables();
+        let rows = tables.letters.values();
+        let meant = |domain: &str| setting.waits_for_silent || domain != SILENT;
+        rows.filter(|row| {
+            row.state.is_none() && meant(row.letter.to.mailbox.address.domain().as_str())
+        })
+        .count()
+    };
+    while Instant::now() < end && (open() > 0 || common.book.age() < last.unwrap_or_default()) {
+        sleep(LOOK).await;
+    }
+    if !setting.waits_for_silent {
+        return;
+    }
+    // What is still on its way, such as a late statement or a late word, arrives.
+    sleep(LEASE * 3).await;
+}
+
+async fn order(mut orders: Vec<Order>, common: Common) {
+    let begun = Instant::now();
+    orders.sort_by_key(|order| order.after);
+    for Order {
+        after,
+        letter,
+        priority,
+    } in orders
+    {
+        sleep_until(begun + after).await;
+        let (to, stream) = (letter.to.mailbox.address.clone(), letter.stream.clone());
+        let is_taken = common.server.store.enqueue(letter, priority);
+        let what = if is_taken {
+            "is in the queue"
+        } else {
+            "is not taken: suppressed"
+        };
+        common
+            .book
+            .tell(format!("a {stream} letter to {to} {what}"));
+    }
+}
+
+async fn suppress(mut bans: Vec<Ban>, common: Common) {
+    let begun = Instant::now();
+    bans.sort_by_key(|ban| ban.after);
+    for Ban { after, entry } in bans {
+        sleep_until(begun + after).await;
+        let (address, scope) = (&entry.address, &entry.scope);
+        common.book.tell(format!(
+            "the operator suppresses {address} for {}",
+            scope.name()
+        ));
+        common.book.banned(address, scope, true);
+        common.server.store.suppress(entry);
+    }
+}
+
+async fn set_clocks(setting: Setting, clocks: Vec<Arc<NodeClock>>, common: Common) {
+    let chance = Chance::new(setting.seed, "clocks");
+    let jump = i64::try_from(setting.weather.clock_jump.as_micros()).unwrap_or(0);
+    if jump == 0 {
+        return;
+    }
+    loop {
+        sleep(chance.span(Duration::ZERO, CLOCK_HOLDS)).await;
+        if common.is_healed.load(Ordering::Relaxed) {
+            return;
+        }
+        let place = chance.between(0, clocks.len() as u64);
+        let place = usize::try_from(place).unwrap_or(0);
+        let width = u64::try_from(jump * 2).unwrap_or(0);
+        let offset = i64::try_from(chance.between(0, width)).unwrap_or(0) - jump;
+        clocks[place].set(offset);
+        let millis = offset / 1_000;
+        common.book.tell(format!(
+            "the clock of node {} is set off by {millis} ms",
+            place + 1
+        ));
+    }
+}
+
+fn common(setting: &Setting, terms: Terms) -> Result<Common, SimError> {
+    let time = WorldTime::begin();
+    let (book, is_healed) = (Arc::new(Book::new(time)), Arc::new(AtomicBool::new(false)));
+    let weather = &setting.weather;
+    let chance = |purpose| Chance::new(setting.seed, purpose);
+    let (hosts, addresses) = hosts(&setting.plan, &book, terms.is_key_published)?;
+    let server = Server {
+        store: Arc::new(MemStore::new(
+            STREAMS.map(|(name, kind)| (name.to_owned(), kind)),
+        )),
+        hand: terms.hand,
+        book: Arc::clone(&book),
+        chance: chance("store"),
+        troubles: weather.store,
+        is_healed: Arc::clone(&is_healed),
+        late: Mutex::default(),
+    };
+    let exchange = Exchange {
+        hosts,
+        chance: chance("wires"),
+        wires: weather.wires,
+        is_healed: AtomicBool::new(false),
+        book: Arc::clone(&book),
+        guests: Mutex::default(),
+    };
+    let zones = Zones::of(&setting.plan, addresses, chance("names"), weather.dns);
+    Ok(Common {
+        seed: setting.seed,
+        identity: desk::identity()?,
+        time,
+        book,
+        server: Arc::new(server),
+        exchange: Arc::new(exchange),
+        zones: Arc::new(zones),
+        is_healed,
+        journal_troubled: weather.journal,
+        ends: weather.ends,
+    })
+}
+
+type Hosts = (BTreeMap<IpAddr, MailHost>, BTreeMap<String, Vec<IpAddr>>);
+
+/// Every mail host at an address of its own (RFC 5737), with its provider behind it.
+fn hosts(plan: &Plan, book: &Arc<Book>, is_key_published: bool) -> Result<Hosts, SimError> {
+    let names = plan.providers.iter().map(|provider| provider.name.clone());
+    let inspector = Inspector::new()?;
+    if is_key_published {
+        let record = desk::key_record()?;
+        inspector.publish(&record.name, &record.text);
+    }
+    let witness: Arc<dyn Witness> = Arc::<Book>::clone(book);
+    let books = Books {
+        ledger: Arc::new(Ledger::new(names, false)),
+        inspector: Arc::new(inspector),
+        witness,
+    };
+    let (mut hosts, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+    for (place, planned) in (0..).zip(&plan.providers) {
+        let provider = Provider::new(place, plan.seed, planned, plan.verify, books.clone());
+        let provider = Arc::new(provider);
+        for host in planned.sites.iter().flat_map(|site| &site.hosts) {
+            let number = u8::try_from(hosts.len() + 1).map_err(|_| SimError::TooManyHosts {
+                max: usize::from(u8::MAX),
+            })?;
+            let address = IpAddr::from(Ipv4Addr::new(192, 0, 2, number));
+            let mail_host = MailHost {
+                name: host.name.clone(),
+                site: planned.name.clone(),
+                health: host.health,
+                provider: Arc::clone(&provider),
+            };
+            hosts.insert(address, mail_host);
+            addresses.insert(host.name.clone(), vec![address]);
+        }
+    }
+    Ok((hosts, addresses))
+}

@@ -1,0 +1,214 @@
+//! What the operator of a simulated world has configured.
+//!
+//! Owns the engine's desk: two streams that part on doubt, a key of a fixed secret, waits of seconds where real ones are
+//! hours. Promises: nothing in it comes from chance, so that the same letters are the same octets. Leaves receivers to
+//! `setting`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use data_encoding::BASE64;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::super::error::SimError;
+use crate::{
+    compose::{Domains, Identity, List, Style, TemplateSet},
+    dkim::{self, DnsRecord, KeyFile, Keyring},
+    engine::{Desk, Limits, Stream, Trust},
+    mail::{Domain, InDoubt, LetterId},
+    policy::{Retry, StreamKind, StreamPolicy},
+    route::{Family, FixedRoutes, Source, TlsPolicy},
+    smtp::Timeouts,
+    token::{Kind, TokenKey, Tokens},
+};
+
+/// The domain that writes.
+pub(super) const DOMAIN: &str = "example.com";
+
+/// The streams: of a letter in doubt one sends another copy, the other never does.
+pub(super) const RETRYING: &str = "transactional";
+pub(super) const HOLDING: &str = "marketing";
+
+/// Their kinds, as the store knows them.
+pub(super) const STREAMS: [(&str, StreamKind); 2] = [
+    (RETRYING, StreamKind::Transactional),
+    (HOLDING, StreamKind::Marketing),
+];
+
+/// No letter is older than this when it reaches its end.
+pub(super) const GIVE_UP: Duration = Duration::from_mins(2);
+
+/// How long a claim lasts.
+pub(super) const LEASE: Duration = Duration::from_secs(10);
+
+/// PKCS#8 around an Ed25519 seed (RFC 8410 §7).
+const PKCS8_HEAD: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
+/// Secrets of a world that keeps none.
+const SECRET: [u8; 32] = *b"a simulated world has no secrets";
+
+/// The engine's bounds: small, so that few letters meet all of them.
+pub(super) fn limits() -> Limits {
+    Limits {
+        in_flight: 160,
+        in_flight_per_lane: 14,
+        connections_per_site: 2,
+        letters_per_connection: 3,
+        keep_warm: Duration::from_secs(2),
+        lease: LEASE,
+        dead_site_pause: Duration::from_secs(5),
+        ..Limits::default()
+    }
+}
+
+/// The desk of one node.
+pub(super) fn desk(node: usize, limits: Limits) -> Result<Desk, SimError> {
+    let streams = STREAMS.into_iter().map(|(name, kind)| {
+        let stream = Stream {
+            policy: policy(name, kind),
+            style: style(name, kind)?,
+        };
+        Ok((name.to_owned(), stream))
+    });
+    Ok(Desk {
+        limits,
+        streams: streams.collect::<Result<HashMap<_, _>, SimError>>()?,
+        stray: policy("stray", StreamKind::Marketing),
+        identity: identity()?,
+        templates: TemplateSet::build(Vec::new(), None).map_err(faults)?.into(),
+        keyring: keyring()?.into(),
+        sources: vec![Source {
+            name: format!("node{}", node + 1),
+            address: Some(source(node)),
+            ehlo: Domain::parse("mail.example.com").map_err(SimError::crypto)?,
+        }],
+        fixed: FixedRoutes::default(),
+        family: Family::Ipv4First,
+        tls: TlsPolicy::Off,
+        trust: trust()?,
+        timeouts: timeouts(),
+    })
+}
+
+/// Where a node calls from.
+fn source(node: usize) -> IpAddr {
+    let last = u8::try_from(node + 1).unwrap_or(u8::MAX);
+    Ipv4Addr::new(198, 51, 100, last).into()
+}
+
+/// The letter that a return path belongs to, by our own token.
+pub(super) fn letter_of(identity: &Identity, return_path: &str) -> Option<LetterId> {
+    let local = return_path.split('@').next()?;
+    let named = identity.tokens().decode_local(Kind::ReturnPath, local)?;
+    Some(named.id)
+}
+
+/// What receivers must know to verify our signatures.
+pub(super) fn key_record() -> Result<DnsRecord, SimError> {
+    let ring = keyring()?;
+    let key = ring.public_keys().next().map(dkim::dns_record);
+    key.ok_or_else(|| SimError::crypto("the key is not in its ring"))
+}
+
+fn keyring() -> Result<Keyring, SimError> {
+    let der = [&PKCS8_HEAD[..], &SECRET[..]].concat();
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        BASE64.encode(&der)
+    );
+    let file = KeyFile {
+        domain: DOMAIN.to_owned(),
+        selector: "sim".to_owned(),
+        pem,
+    };
+    Keyring::new([file], &BTreeMap::new()).map_err(faults)
+}
+
+fn faults(faults: impl IntoIterator<Item = impl std::fmt::Display>) -> SimError {
+    let words: Vec<String> = faults.into_iter().map(|fault| fault.to_string()).collect();
+    SimError::crypto(words.join("; "))
+}
+
+pub(super) fn identity() -> Result<Identity, SimError> {
+    let domain = |name| Domain::parse(name).map_err(SimError::crypto);
+    let domains = Domains {
+        return_path: domain("bounce.example.com")?,
+        message_id: domain("mail.example.com")?,
+        unsubscribe_url: "https://u.example.com/o/".to_owned(),
+        unsubscribe_mail: domain("unsub.example.com")?,
+        feedback: domain("fbl.example.com")?,
+    };
+    let key = TokenKey {
+        id: 1,
+        secret: SECRET,
+    };
+    Identity::new(domains, "postrider", Tokens::new(key, Vec::new())).map_err(SimError::crypto)
+}
+
+/// Handshakes have real chance in them, so nobody shakes hands here; the engine wants a configuration all the same.
+fn trust() -> Result<Trust, SimError> {
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .map_err(SimError::crypto)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let config = Arc::new(config);
+    Ok(Trust {
+        anyone: Arc::clone(&config),
+        public_roots: config,
+    })
+}
+
+fn style(name: &str, kind: StreamKind) -> Result<Style, SimError> {
+    let under = Domain::parse("list.example.com").map_err(SimError::crypto)?;
+    let list = List::new(None, name, &under).map_err(SimError::crypto)?;
+    Ok(match kind {
+        StreamKind::Transactional => Style::transactional(name),
+        StreamKind::Trigger => Style::trigger(name, list),
+        StreamKind::Marketing => Style::marketing(name, list),
+    })
+}
+
+fn policy(name: &str, kind: StreamKind) -> StreamPolicy {
+    let retry = Retry {
+        waits: [2, 4, 8, 16, 32].map(Duration::from_secs).to_vec(),
+        jitter: 0.2,
+        give_up_age: GIVE_UP,
+        greylist: (Duration::from_millis(2_500), Duration::from_secs(4)),
+        wait_min: Duration::from_secs(1),
+    };
+    let in_doubt = if name == RETRYING {
+        InDoubt::Retry
+    } else {
+        InDoubt::Hold
+    };
+    StreamPolicy {
+        retry,
+        in_doubt,
+        ..StreamPolicy::standard(name, kind)
+    }
+}
+
+/// Longer than the slowest healthy line needs, as the real ones are.
+fn timeouts() -> Timeouts {
+    let short = Duration::from_secs(5);
+    Timeouts {
+        connect: Duration::from_secs(4),
+        banner: short,
+        ehlo: short,
+        mail_from: short,
+        rcpt_to: short,
+        data: short,
+        block: short,
+        final_dot: Duration::from_secs(12),
+        leave: Duration::from_secs(3),
+        ..Timeouts::default()
+    }
+}

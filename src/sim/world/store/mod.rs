@@ -1,0 +1,164 @@
+//! The queue in memory, with the behaviour of the one on PostgreSQL.
+//!
+//! Owns [`MemStore`]. Promises: every statement is one step that nobody sees half done; what `store/*.sql` and `store/*.rs`
+//! do to rows happens here to the same rows in the same order, which the conformance suite (`tests/store/conformance.rs`)
+//! holds both to. Does not check letters at the door: that is the SQL function's craft. Read [`lease`] and [`settle`] next.
+
+mod claims;
+mod lease;
+mod settle;
+mod tables;
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Notify, broadcast};
+
+pub use self::tables::Standing;
+pub(super) use self::tables::{Row, Tables};
+use crate::{
+    mail::{Address, Letter, LetterId, Shard, Suppression, Timestamp},
+    policy::StreamKind,
+    port::{
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
+        StoreError, SuppressionNews,
+    },
+};
+
+/// As on PostgreSQL: the first look comes after a pause, because ready letters may be there that nobody may send now.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// News kept for a listener that is slow.
+const NEWS_KEPT: usize = 4_096;
+
+/// The store in memory.
+#[derive(Debug)]
+pub struct MemStore {
+    tables: Mutex<Tables>,
+    ready: Notify,
+    news: broadcast::Sender<SuppressionNews>,
+}
+
+impl MemStore {
+    /// An empty store that knows these streams.
+    pub fn new(streams: impl IntoIterator<Item = (String, StreamKind)>) -> Self {
+        Self {
+            tables: Mutex::new(Tables::of(streams)),
+            ready: Notify::new(),
+            news: broadcast::channel(NEWS_KEPT).0,
+        }
+    }
+
+    /// Puts a letter into the queue; `false` when its recipient is not written to, and then nothing is kept.
+    pub fn enqueue(&self, letter: Letter, priority: u8) -> bool {
+        self.change(|tables| tables.enqueue(letter, priority))
+    }
+
+    /// Adds an entry, or renews the one of the same address and scope.
+    pub fn suppress(&self, entry: Suppression) {
+        let mark = Self::mark(&entry.address);
+        self.change(|tables| tables.suppress(entry));
+        self.tell(SuppressionNews::Suppressed(mark));
+    }
+
+    /// How a letter stands, with its history.
+    pub fn letter(&self, id: LetterId) -> Option<Standing> {
+        self.tables().standing(id)
+    }
+
+    /// Tells every listener that it may have missed something.
+    pub(super) fn miss(&self) {
+        self.tell(SuppressionNews::Missed);
+    }
+
+    /// Runs one statement and tells whom its result concerns.
+    pub(super) fn change<T>(&self, statement: impl FnOnce(&mut Tables) -> T) -> T {
+        let (result, marks) = {
+            let mut tables = self.tables();
+            (statement(&mut tables), tables.take_marks())
+        };
+        for mark in marks {
+            self.tell(SuppressionNews::Suppressed(AddressMark(mark)));
+        }
+        self.ready.notify_waiters();
+        result
+    }
+
+    /// The rows as they stand.
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, news: SuppressionNews) {
+        // Nobody listening is no fault: the next lease flags the letter.
+        let _ = self.news.send(news);
+    }
+}
+
+impl Store for MemStore {
+    async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {
+        Ok(self.change(|tables| tables.lease(&ask)))
+    }
+
+    async fn renew(
+        &self,
+        held: Vec<(LeaseId, Shard, LetterId)>,
+        until: Timestamp,
+    ) -> Result<Vec<LetterId>, StoreError> {
+        Ok(self.change(|tables| tables.renew(&held, until)))
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<LetterId>, StoreError> {
+        Ok(self.change(|tables| tables.settle(settlements)))
+    }
+
+    async fn release(
+        &self,
+        held: Vec<(LeaseId, Shard, LetterId)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change(|tables| tables.release(&held, now));
+        Ok(())
+    }
+
+    async fn release_leases(&self, leases: &[LeaseId], now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.change(|tables| tables.release_leases(leases, now)))
+    }
+
+    async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
+        Ok(self.change(|tables| tables.promote(now, max)))
+    }
+
+    async fn adopt(&self, ask: AdoptAsk) -> Result<Vec<LeasedLetter>, StoreError> {
+        Ok(self.change(|tables| tables.adopt(&ask)))
+    }
+
+    async fn recall(&self, claims: &[Claim]) -> Result<Vec<LeasedLetter>, StoreError> {
+        Ok(self.tables().recall(claims))
+    }
+
+    fn mark(address: &Address) -> AddressMark {
+        AddressMark(address.key())
+    }
+
+    fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
+        self.news.subscribe()
+    }
+
+    async fn wait_for_work(&self, patience: Duration) {
+        let looks = async {
+            tokio::time::sleep(LOOK).await;
+            loop {
+                // Before the look: what becomes ready after it wakes us.
+                let called = self.ready.notified();
+                if self.tables().has_work() {
+                    return;
+                }
+                called.await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, looks).await;
+    }
+}

@@ -1,0 +1,197 @@
+//! The rows and the door.
+//!
+//! Owns the tables, as `migrations/0001_tables.sql` has them, and what is not a statement of the engine: enqueueing,
+//! suppressing, looking. Promises: a letter is in the queue or finished, never both. The engine's statements are in `lease`,
+//! `settle` and `claims`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    mail::{Event, EventKind, Letter, LetterId, Reason, Scope, State, Suppression, Timestamp},
+    policy::{StreamKind, suppress::stops},
+    port::{Lane, LeaseId, LeasedLetter},
+};
+
+/// How a letter stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub state: State,
+    /// When it is due, while it waits.
+    pub due: Option<Timestamp>,
+    /// Its history.
+    pub events: Vec<Event>,
+}
+
+/// A letter as it was asked for, and how it ended.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Row {
+    pub(in super::super) letter: Letter,
+    /// `None` is `open`.
+    pub(in super::super) state: Option<State>,
+    /// Under whose claim it was put in doubt.
+    pub(super) in_doubt_lease: Option<LeaseId>,
+    pub(in super::super) events: Vec<Event>,
+}
+
+/// A letter that is still to be done.
+#[derive(Clone, Debug)]
+pub(super) struct Queued {
+    pub(super) lease: Option<LeaseId>,
+    pub(super) due: Timestamp,
+    pub(super) lane: Lane,
+    pub(super) priority: u8,
+    pub(super) attempts: u16,
+    pub(super) ready: bool,
+    pub(super) in_doubt_lease: Option<LeaseId>,
+}
+
+/// Everything that is stored.
+#[derive(Debug, Default)]
+pub(in super::super) struct Tables {
+    pub(in super::super) letters: BTreeMap<LetterId, Row>,
+    pub(super) queue: BTreeMap<LetterId, Queued>,
+    lanes: BTreeMap<String, Lane>,
+    pub(in super::super) suppressions: BTreeMap<(String, Scope), Suppression>,
+    streams: BTreeMap<String, StreamKind>,
+    /// Address keys whose entries have changed in this statement.
+    marks: Vec<String>,
+}
+
+impl Tables {
+    pub(super) fn of(streams: impl IntoIterator<Item = (String, StreamKind)>) -> Self {
+        Self {
+            streams: streams.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, letter: Letter, priority: u8) -> bool {
+        let now = letter.enqueued_at;
+        if self.why_suppressed(&letter, now).is_some() {
+            return false;
+        }
+        let (id, due) = (letter.id, letter.send_at.map_or(now, |at| at.max(now)));
+        let queued = Queued {
+            lease: None,
+            due,
+            lane: self.lane(letter.to.mailbox.address.domain().as_str()),
+            priority,
+            attempts: 0,
+            ready: due <= now,
+            in_doubt_lease: None,
+        };
+        self.queue.insert(id, queued);
+        let queued = Event {
+            due: letter.send_at,
+            ..Event::bare(now, EventKind::Queued)
+        };
+        let row = Row {
+            letter,
+            state: None,
+            in_doubt_lease: None,
+            events: vec![queued],
+        };
+        self.letters.insert(id, row);
+        true
+    }
+
+    fn lane(&mut self, domain: &str) -> Lane {
+        let next = Lane(i32::try_from(self.lanes.len() + 1).unwrap_or(i32::MAX));
+        *self.lanes.entry(domain.to_owned()).or_insert(next)
+    }
+
+    /// An entry made by hand replaces the one of the same address and scope, whatever it says.
+    pub(super) fn suppress(&mut self, entry: Suppression) {
+        let key = (entry.address.key(), entry.scope.clone());
+        self.suppressions.insert(key, entry);
+    }
+
+    /// An entry made by a verdict never shortens one that is there.
+    pub(super) fn ban(&mut self, entry: &Suppression) {
+        let key = (entry.address.key(), entry.scope.clone());
+        let known = self.suppressions.get(&key);
+        let is_longer = known.is_none_or(|known| match (known.until, entry.until) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(known), Some(new)) => new > known,
+        });
+        if is_longer {
+            self.marks.push(key.0.clone());
+            self.suppressions.insert(key, entry.clone());
+        }
+    }
+
+    pub(super) fn take_marks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.marks)
+    }
+
+    /// Why a letter must not be sent at that moment; of several entries the first by scope, as SQL orders them.
+    pub(super) fn why_suppressed(&self, letter: &Letter, now: Timestamp) -> Option<Reason> {
+        let address = letter.to.mailbox.address.key();
+        let kind = self.streams.get(&letter.stream).copied();
+        let kind = kind.unwrap_or(StreamKind::Marketing);
+        let entries = self.suppressions.iter().filter(|((of, scope), entry)| {
+            let is_live = entry.until.is_none_or(|until| until > now);
+            *of == address && is_live && stops(scope, &letter.stream, kind)
+        });
+        entries
+            .min_by_key(|((_, scope), _)| scope.name())
+            .map(|(_, entry)| entry.reason)
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        self.queue.values().any(|queued| queued.ready)
+    }
+
+    /// Letters that are in the queue and finished, or in neither: there are none.
+    pub(in super::super) fn torn(&self) -> Vec<LetterId> {
+        let queued: BTreeSet<LetterId> = self.queue.keys().copied().collect();
+        let open = |id: &LetterId| self.letters.get(id).is_some_and(|row| row.state.is_none());
+        let known = self.letters.keys().chain(queued.iter());
+        let torn: BTreeSet<LetterId> = known
+            .filter(|id| queued.contains(id) != open(id))
+            .copied()
+            .collect();
+        torn.into_iter().collect()
+    }
+
+    pub(super) fn standing(&self, id: LetterId) -> Option<Standing> {
+        let row = self.letters.get(&id)?;
+        let queued = self.queue.get(&id);
+        let waiting = queued.map(|queued| match queued.lease {
+            Some(_) => State::Leased,
+            None => State::Queued,
+        });
+        Some(Standing {
+            state: row.state.or(waiting)?,
+            due: queued.map(|queued| queued.due),
+            events: row.events.clone(),
+        })
+    }
+
+    /// Adds a line to a letter's history.
+    pub(in super::super) fn history(&mut self, id: LetterId, event: Event) {
+        if let Some(row) = self.letters.get_mut(&id) {
+            row.events.push(event);
+        }
+    }
+
+    /// A letter under a claim, as the engine gets it.
+    pub(super) fn leased(
+        &self,
+        id: LetterId,
+        lease: LeaseId,
+        lane: Lane,
+        attempts: u16,
+    ) -> Option<LeasedLetter> {
+        let row = self.letters.get(&id)?;
+        Some(LeasedLetter {
+            lease,
+            lane,
+            attempts,
+            suppressed: None,
+            letter: Ok(Box::new(row.letter.clone())),
+        })
+    }
+}
