@@ -291,6 +291,30 @@ mod tests {
         assert_eq!((dns.class, dns.term), (Class::Unreachable, Term::Transient));
     }
 
+    /// Processor-bound work, so a factor of size is a factor of time; the bound is generous for a busy machine.
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "growth is measured, not asserted to the clock"
+    )]
+    fn a_reply_eight_times_as_long_does_not_take_longer_than_in_proportion() {
+        let spent = |octets: usize| {
+            let words = "user mailbox is over the recipient 4.7.1 550 <a@b> ".repeat(octets / 50);
+            let begin = std::time::Instant::now();
+            for _ in 0..20 {
+                classify(
+                    &Reply::new(Stage::RcptTo, 550, words.as_str()),
+                    Provider::Other,
+                );
+                classify_words(&words, None, None, Provider::Other);
+            }
+            begin.elapsed()
+        };
+        spent(8 << 10);
+        let (short, long) = (spent(8 << 10), spent(64 << 10));
+        assert!(long < short * 8 * 4, "{short:?} became {long:?}");
+    }
+
     fn any_provider() -> impl Strategy<Value = Provider> {
         prop::sample::select(Provider::ALL.to_vec())
     }
@@ -302,6 +326,19 @@ mod tests {
         ) {
             let found = classify(&Reply::new(Stage::RcptTo, code, text), provider);
             prop_assert!(code >= 500 || found.term == Term::Transient);
+        }
+
+        #[test]
+        fn any_bytes_are_read_live_and_reported(
+            bytes in prop::collection::vec(any::<u8>(), 0..600), code in prop::option::of(0_u16..1000), provider in any_provider()
+        ) {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let reported = classify_words(&text, code, None, provider);
+            prop_assert!(code.is_none_or(|code| code >= 500) || reported.term == Term::Transient);
+            evidence_in_words(&text, code, None, provider);
+            let reply = Reply::new(Stage::FinalDot, code.unwrap_or(550), text);
+            classify(&reply, provider);
+            evidence(&reply, provider);
         }
 
         #[test]

@@ -1,25 +1,23 @@
 //! The rulebook: classification rules read from data and asked all at once.
 //!
-//! Owns the meaning of `rules.toml`: which rule decides a reply. Promises: all patterns are matched in one pass over the
-//! text, in time linear in its length; the order is text of the provider, text in general, enhanced code, basic code,
+//! Owns the meaning of `rules.toml`: which rule decides a reply. Promises: all rules are asked in one pass over the text
+//! ([`forms`]), in time linear in its length; the order is text of the provider, text in general, enhanced code, basic code,
 //! and inside each the order of the file; each rule decides the replies that taught it (a test). Leaves the normal form
 //! of a text to [`super::text`]. Read `rules.toml` next, then [`super::classify`].
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
-use regex::{Regex, RegexSet, RegexSetBuilder};
+use regex::Regex;
 
 use super::text::Words;
 use crate::mail::{Class, EnhancedCode, Provider, Stage};
 
 mod file;
+mod forms;
+mod needed;
 
 pub use file::RuleFault;
-
-/// The automaton's cache per thread; a text that needs more is matched slower, never wrongly.
-const DFA_CACHE_BYTES: usize = 16 << 20;
-/// The compiled rules; far above what they need, far below what a runaway repetition would take.
-const COMPILED_BYTES_MAX: usize = 32 << 20;
+use forms::Forms;
 
 /// One rule: when it applies and what it says.
 #[derive(Clone, Debug)]
@@ -74,7 +72,7 @@ pub struct Asked<'a> {
 /// All rules, in the order in which they are asked.
 #[derive(Debug)]
 pub struct Rulebook {
-    set: RegexSet,
+    forms: Forms,
     texts: Vec<Rule>,
     enhanced: Vec<Rule>,
     basic: Vec<Rule>,
@@ -103,9 +101,9 @@ impl Rulebook {
         let (enhanced, basic) = codes
             .into_iter()
             .partition(|rule| !rule.enhanced.is_empty());
-        let set = compile(&texts)?;
+        let forms = compile(&texts)?;
         Ok(Self {
-            set,
+            forms,
             texts,
             enhanced,
             basic,
@@ -134,14 +132,20 @@ impl Rulebook {
     }
 
     /// Every rule that speaks about a refusal, in the order in which they are asked.
-    fn candidates(&self, asked: &Asked<'_>) -> impl Iterator<Item = &Rule> {
-        let matches = self.set.matches(&asked.words.text);
-        matches
-            .into_iter()
+    fn candidates<'book, 'asked>(
+        &'book self,
+        asked: &'asked Asked<'asked>,
+    ) -> impl Iterator<Item = &'book Rule> {
+        let asks = |index: usize| {
+            self.texts
+                .get(index)
+                .is_some_and(|rule| rule.applies(asked))
+        };
+        let codes = self.enhanced.iter().chain(&self.basic);
+        self.forms
+            .matches(&asked.words.text, asks)
             .filter_map(|index| self.texts.get(index))
-            .chain(&self.enhanced)
-            .chain(&self.basic)
-            .filter(|rule| rule.applies(asked))
+            .chain(codes.filter(move |rule| rule.applies(asked)))
     }
 
     /// Every rule, in the order in which they are asked.
@@ -150,13 +154,14 @@ impl Rulebook {
     }
 }
 
-fn compile(texts: &[Rule]) -> Result<RegexSet, RuleFault> {
-    let patterns = texts.iter().filter_map(|rule| rule.pattern.as_deref());
-    RegexSetBuilder::new(patterns.map(for_automaton))
-        .size_limit(COMPILED_BYTES_MAX)
-        .dfa_size_limit(DFA_CACHE_BYTES)
-        .build()
-        .map_err(|fault| RuleFault::new("(all)", fault.to_string()))
+fn compile(texts: &[Rule]) -> Result<Forms, RuleFault> {
+    let patterns: Vec<String> = texts
+        .iter()
+        .map(|rule| for_automaton(rule.pattern.as_deref().unwrap_or_default()))
+        .collect();
+    Forms::compile(patterns.iter().map(String::as_str)).map_err(|(index, why)| {
+        RuleFault::new(texts.get(index).map_or("(all)", |rule| &rule.name), why)
+    })
 }
 
 /// Unicode word boundaries and digits would force the slow engine; the ASCII ones mean the same in a reply.

@@ -174,7 +174,9 @@ fn a_broken_rulebook_names_the_rule() {
     );
     let hard = fault(&rule("seen = [\"450 x\"]\nterm = \"permanent\""));
     assert_eq!(hard, "rule a: term permanent? only `transient` can be said");
-    assert!(fault(&rule("seen = [\"450 x\"]\nmatch = '('")).starts_with("rule (all): "));
+    assert!(
+        fault(&rule("seen = [\"450 x\"]\nmatch = '('")).starts_with("rule a: regex parse error")
+    );
 }
 
 #[test]
