@@ -132,15 +132,18 @@ impl<W: InboundWatch> http::Unsubscribe for RealFeedback<W> {
 /// and `/u/` for a web server that rewrites.
 pub(super) fn one_click_prefixes(config: &Config) -> Vec<String> {
     let url = config.identity.unsubscribe_url.as_deref().unwrap_or("");
-    let rest = url.strip_prefix("https://").unwrap_or("");
-    let path = rest.find('/').map_or("", |at| &rest[at..]);
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b);
-    let is_prefix = path.ends_with('/') && path.bytes().all(is_plain) && !path.contains("//");
     let mut prefixes = vec!["/u/".to_owned()];
-    if is_prefix && path != "/u/" {
-        prefixes.push(path.to_owned());
-    }
+    prefixes.extend(one_click_path(url).filter(|path| path != "/u/"));
     prefixes
+}
+
+fn one_click_path(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?;
+    let path = &rest[rest.find('/')?..];
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b);
+    // Below `/v1/` other things stand already.
+    let is_free = !path.starts_with("/v1/") && !path.contains("//");
+    (is_free && path.ends_with('/') && path.bytes().all(is_plain)).then(|| path.to_owned())
 }
 
 fn feedback_desk(config: &Config) -> Result<FeedbackDesk> {
@@ -245,4 +248,26 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let fault = || format!("reading inbound.key {}", path.display());
     let file = File::open(path).with_context(fault)?;
     PrivateKeyDer::from_pem_reader(BufReader::new(file)).with_context(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, expected: Option<&str>) {
+        assert_eq!(one_click_path(url).as_deref(), expected, "{url}");
+    }
+
+    #[test]
+    fn one_click_is_served_where_a_token_can_stand_behind_a_path() {
+        check("https://u.example.com/o/", Some("/o/"));
+        check("https://u.example.com/", Some("/"));
+        check("https://u.example.com/a/b-c/", Some("/a/b-c/"));
+        check("https://u.example.com", None);
+        check("https://u.example.com/o", None);
+        check("https://u.example.com/?t=", None);
+        check("https://u.example.com/{id}/", None);
+        check("https://u.example.com//", None);
+        check("https://u.example.com/v1/letters/", None);
+    }
 }

@@ -81,7 +81,9 @@ impl Guests {
         if !is_ours && client.free < 1.0 {
             return Err("4.7.0 Too many connections from your address in a minute");
         }
-        client.free -= 1.0;
+        if !is_ours {
+            client.free -= 1.0;
+        }
         client.open += 1;
         book.open += 1;
         let (guests, client) = (self.clone(), from);

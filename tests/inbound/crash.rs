@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    client::hand_over,
+    client::{Client, hand_over},
     house::{House, Wish, address, open_with, program},
     reports::Dsn,
 };
@@ -35,6 +35,10 @@ list_domain = "list.example.com"
 sender_id = "postrider"
 [inbound]
 smtp = ["{door}"]
+certificate = "mx.pem"
+key = "mx.key"
+maildir = "bounces"
+maildir_after = "remove"
 "#,
         dns = house.world.lines.dns,
     );
@@ -44,6 +48,12 @@ smtp = ["{door}"]
     let secret = data.join("token.secret");
     fs::write(&secret, "07".repeat(32)).unwrap();
     fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let issued = rcgen::generate_simple_self_signed(vec!["mail.example.com".to_owned()]).unwrap();
+    fs::write(folder.join("mx.pem"), issued.cert.pem()).unwrap();
+    fs::write(folder.join("mx.key"), issued.signing_key.serialize_pem()).unwrap();
+    for part in ["new", "cur"] {
+        fs::create_dir_all(folder.join("bounces").join(part)).unwrap();
+    }
     let templates = folder.join("templates/plain/default");
     fs::create_dir_all(&templates).unwrap();
     fs::write(templates.join("subject.txt"), "plain").unwrap();
@@ -70,7 +80,7 @@ async fn what_was_answered_with_250_is_read_by_whoever_comes_next() {
     })
     .await;
     let mut letters = Vec::new();
-    for number in 0..3 {
+    for number in 0..4 {
         letters.push(house.delivered(&format!("anna{number}")).await);
     }
     let folder = tempfile::tempdir().unwrap();
@@ -79,8 +89,10 @@ async fn what_was_answered_with_250_is_read_by_whoever_comes_next() {
     drop(free);
     let mut first = node(&house, folder.path(), door);
     listens(&house, door).await;
-    for (number, id) in letters.iter().enumerate() {
-        let reader = format!("anna{number}@0.good.example");
+    let (mut client, _) = Client::connect(door).await;
+    assert!(client.ask("EHLO a").await.contains("STARTTLS"));
+    for (number, id) in letters[1..].iter().enumerate() {
+        let reader = format!("anna{}@0.good.example", number + 1);
         let to = address(Kind::ReturnPath, *id);
         let reply = hand_over(door, &to, &Dsn::hard(&reader).text()).await;
         assert!(reply.starts_with("250"), "{reply}");
@@ -88,10 +100,16 @@ async fn what_was_answered_with_250_is_read_by_whoever_comes_next() {
     // Some may have been read by now, some taken and not finished: the claims of the dead end within a minute.
     first.kill().await.unwrap();
     assert_eq!(house.inbound().await.len(), 3);
+    // Meanwhile another server has put one into the Maildir.
+    let to = address(Kind::ReturnPath, letters[0]);
+    let report = Dsn::hard("anna0@0.good.example").text();
+    let report = format!("Return-Path: <>\r\nDelivered-To: {to}\r\n{report}");
+    let file = folder.path().join("bounces/new/1");
+    fs::write(&file, report).unwrap();
     let _second = node(&house, folder.path(), door);
     let is_over = async || {
         let views = house.inbound().await;
-        views.iter().all(|view| view.read_at.is_some())
+        views.len() == 4 && views.iter().all(|view| view.read_at.is_some())
     };
     let begun = Instant::now();
     while !is_over().await {
@@ -102,6 +120,7 @@ async fn what_was_answered_with_250_is_read_by_whoever_comes_next() {
         assert_eq!(house.state(id).await, State::Bounced);
         assert_eq!(house.story(id).await, "queued delivered bounced");
     }
-    assert_eq!(house.suppressed().await.len(), 3);
+    assert_eq!(house.suppressed().await.len(), 4);
+    assert!(!file.exists());
     house.close().await;
 }
