@@ -3,9 +3,9 @@
 //! Owns the callers: SQL one by one and in sets, the library's own door, HTTP with a stream of lines. Promises: every
 //! letter was accepted, or the bench fails.
 
-use std::{fmt::Write as _, net::SocketAddr, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use postrider::{
     http,
     metrics::Metrics,
@@ -14,18 +14,15 @@ use postrider::{
     store::{Answer, PgStore},
 };
 use sqlx::PgPool;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::{lab::Lab, letters::Letters, table::Table};
-
-/// Letters of one set.
-pub(crate) const SET: usize = 500;
+use crate::{
+    enqueue::{SET, all_accepted, post, set},
+    lab::Lab,
+    letters::Letters,
+    table::Table,
+};
 
 /// Letters through each door; one by one is slower and takes fewer.
 const MANY: usize = 20_000;
@@ -123,17 +120,6 @@ async fn one(pool: PgPool, batch: Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Enqueues a set with the SQL function, as a backend does.
-pub(crate) async fn set(pool: PgPool, batch: Vec<String>) -> Result<()> {
-    let count: i64 = sqlx::query_scalar(
-        "select count(*) from postrider.enqueue($1::text[]::jsonb[]) as a where a->>'status' = 'accepted'",
-    )
-    .bind(&batch)
-    .fetch_one(&pool)
-    .await?;
-    all_accepted(batch.len(), usize::try_from(count)?)
-}
-
 async fn own(store: PgStore, batch: Vec<String>) -> Result<()> {
     let answers = store
         .enqueue(&batch, LETTER_OCTETS, SystemClock.now())
@@ -142,13 +128,6 @@ async fn own(store: PgStore, batch: Vec<String>) -> Result<()> {
         .iter()
         .filter(|answer| matches!(answer, Answer::Accepted(_)));
     all_accepted(batch.len(), accepted.count())
-}
-
-fn all_accepted(given: usize, accepted: usize) -> Result<()> {
-    if given != accepted {
-        bail!("of {given} letters only {accepted} were accepted");
-    }
-    Ok(())
 }
 
 async fn by_http(store: &PgStore, letters: &Arc<Letters>, table: &mut Table) -> Result<()> {
@@ -180,30 +159,4 @@ async fn by_http(store: &PgStore, letters: &Arc<Letters>, table: &mut Table) -> 
     stop.cancel();
     while server.join_next().await.is_some() {}
     Ok(())
-}
-
-/// One request with all letters; answers are read while letters are written, as its stream asks of callers.
-async fn post(address: SocketAddr, key: String, batch: Vec<String>) -> Result<()> {
-    let mut body = batch.join("\n");
-    body.push('\n');
-    let mut head = String::new();
-    write!(
-        head,
-        "POST /v1/letters HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/x-ndjson\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    )?;
-    let (mut reading, mut writing) = TcpStream::connect(address).await?.into_split();
-    let mut sender = JoinSet::new();
-    sender.spawn(async move {
-        writing.write_all(head.as_bytes()).await?;
-        writing.write_all(body.as_bytes()).await?;
-        // The other half lives until the answer is complete.
-        anyhow::Ok(writing)
-    });
-    let mut answer = String::new();
-    reading.read_to_string(&mut answer).await?;
-    sender.join_next().await.context("no sender")???;
-    let accepted = answer.matches(r#""accepted""#).count();
-    all_accepted(batch.len(), accepted)
 }

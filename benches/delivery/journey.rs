@@ -12,7 +12,8 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     child::{self, Manners, Receiver, Role},
-    cost, doors,
+    cost,
+    enqueue::{self, SET},
     lab::{Database, Key, Lab},
     letters::Letters,
 };
@@ -124,9 +125,9 @@ impl Journey {
 
     fn batches(&self, campaign: &str) -> Result<Vec<Vec<String>>> {
         let letters = Letters::new()?;
-        let firsts = (0..self.letters).step_by(doors::SET);
+        let firsts = (0..self.letters).step_by(SET);
         Ok(firsts
-            .map(|first| letters.range(first..(first + doors::SET).min(self.letters), campaign))
+            .map(|first| letters.range(first..(first + SET).min(self.letters), campaign))
             .collect())
     }
 
@@ -228,7 +229,7 @@ async fn enqueue(pool: &PgPool, batches: Vec<Vec<String>>) -> Result<()> {
                 let Some(batch) = batches.lock().await.pop() else {
                     return anyhow::Ok(());
                 };
-                doors::set(pool.clone(), batch).await?;
+                enqueue::set(pool.clone(), batch).await?;
             }
         });
     }
@@ -249,7 +250,7 @@ pub(crate) async fn fill(database: &Database, count: usize) -> Result<()> {
     // In stretches, so that the letters of the whole million are never in memory together.
     for first in (0..count).step_by(20_000) {
         let numbers: Vec<usize> = (first..(first + 20_000).min(count)).collect();
-        let batches = numbers.chunks(doors::SET).map(|numbers| {
+        let batches = numbers.chunks(SET).map(|numbers| {
             let each = numbers.iter();
             each.map(|number| letters.json(*number, "later", Some(&tomorrow)))
                 .collect()

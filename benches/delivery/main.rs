@@ -14,11 +14,19 @@
 )]
 
 mod child;
+#[path = "../common/cost.rs"]
+#[expect(dead_code, reason = "the bench of peers uses the rest")]
 mod cost;
 mod doors;
+#[path = "../common/enqueue.rs"]
+mod enqueue;
 mod journey;
+#[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/letters.rs"]
 mod letters;
+#[path = "../common/message.rs"]
+mod message;
 mod physics;
 mod statements;
 mod table;
@@ -148,7 +156,12 @@ fn main() -> Result<()> {
 
 async fn conduct() -> Result<()> {
     let (runs, letters) = (number("BENCH_RUNS", 3)?, number("BENCH_LETTERS", 20_000)?);
-    let lab = Lab::start().await?;
+    let counting: &[_] = if statements::counted() {
+        &statements::SETTINGS
+    } else {
+        &[]
+    };
+    let lab = Lab::start(counting).await?;
     introduce(&lab, runs, letters)?;
     let crowd = crowd(&lab).await?;
     let mut table = Table::default();

@@ -13,15 +13,13 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeyPair as RsaPair,
     signature::{Ed25519KeyPair, RSA_PKCS1_SHA256},
 };
-use postrider::{
-    app::desk, compose::compose, config::Config, dkim, engine::Desk, net::SystemClock, port::Clock,
-};
+use postrider::{app::desk, config::Config};
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -35,6 +33,7 @@ use crate::{
     cost,
     lab::{Key, Lab},
     letters::Letters,
+    message::message,
     table::Table,
 };
 
@@ -99,26 +98,6 @@ fn composing(lab: &Lab, table: &mut Table) -> Result<Vec<u8>> {
         octets.len() as f64,
     );
     Ok(octets)
-}
-
-fn message(desk: &Desk, letters: &Letters, number: usize, signed: bool) -> Result<Vec<u8>> {
-    let now = SystemClock.now();
-    let letter = letters.letter(number, now)?;
-    let stream = desk.streams.get(&letter.stream).context("no stream")?;
-    let composed = compose(
-        &letter,
-        &stream.style,
-        &desk.identity,
-        &desk.templates.get(),
-        now,
-    )
-    .map_err(|fault| anyhow::anyhow!("{fault}"))?;
-    if !signed {
-        return Ok(composed.message().to_vec());
-    }
-    let signed = dkim::sign(&desk.keyring.get(), &composed, now);
-    let signed = signed.map_err(|fault| anyhow::anyhow!("{fault}"))?;
-    Ok(signed.bytes().to_vec())
 }
 
 /// Calls per second of a piece of work done on every core at once; each call gets another number.

@@ -11,6 +11,9 @@ use std::{
 use anyhow::Result;
 use sqlx::PgPool;
 
+/// What the server must load for it.
+pub(crate) const SETTINGS: [(&str, &str); 1] = [("shared_preload_libraries", "pg_stat_statements")];
+
 /// Statements shown.
 const DEAREST: &str = "select left(regexp_replace(query, '\\s+', ' ', 'g'), 70), calls, total_exec_time, rows
     from pg_stat_statements s join pg_database d on d.oid = s.dbid and d.datname = current_database()

@@ -1,17 +1,19 @@
 //! `cargo bench --bench reading`: how fast one core reads what receivers say, and what bounds it.
 //!
 //! Owns the programme. Promises: only processor time of this one thread counts, so that neighbours change little; the parts
-//! of a figure are measured in the same run as the figure; the inputs are made from `rules.toml`, so nothing else is
-//! needed. `READING_RUNS` (5) is how often, `READING_LINES` (200000) how many replies.
+//! of a figure are measured in the same run as the figure; the inputs are made from `rules.toml` and
+//! `tests/mails`, so nothing else is needed; `POSTRIDER_BOUNCES` may name a corpus of real mails besides. `READING_RUNS` (5)
+//! is how often, `READING_LINES` (200000) how many replies.
 
 #![expect(
     clippy::cast_precision_loss,
     reason = "counts and times are far below 2^53"
 )]
 
-#[path = "../delivery/cost.rs"]
+#[path = "../common/cost.rs"]
 #[expect(dead_code, reason = "the bench of deliveries asks for more")]
 mod cost;
+mod mails;
 mod replies;
 mod table;
 
@@ -33,6 +35,12 @@ fn main() -> Result<()> {
     replies::describe(&replies, &mut table);
     for _ in 0..runs {
         replies::measure(&replies, &mut table)?;
+    }
+    let post = mails::post()?;
+    for _ in 0..runs {
+        for post in &post {
+            mails::measure(post, &mut table)?;
+        }
     }
     writeln!(io::stdout().lock(), "{table}").context("printing the table")
 }

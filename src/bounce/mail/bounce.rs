@@ -63,19 +63,21 @@ fn is_bounce(case: &Case<'_, '_>) -> bool {
     let status =
         case.mail.of(Kind::Status).next().is_some() || case.mail.is_report("delivery-status");
     let said = [Sign::Failed, Sign::Delayed, Sign::Delivered, Sign::Report];
+    let said = said.iter().any(|sign| case.notice.has(*sign));
     let signs = [
         (sender.daemon, 2),
         (sender.reports, 2),
         (sender.no_return, 1),
         (sender.names_failed, 3),
         (status, 3),
-        (said.iter().any(|sign| case.notice.has(*sign)), 1),
+        (said, 1),
         (sender.automatic, 1),
     ];
     let here = signs.iter().filter(|(here, _)| *here);
     let weight: u32 = here.map(|(_, weight)| weight).sum();
     let answer = sender.answers && !sender.daemon && !status;
-    form::is_notification(case) || weight >= WEIGHT_MIN && !answer
+    let speaks = sender.reports || sender.names_failed || status || said;
+    form::is_notification(case) || weight >= WEIGHT_MIN && speaks && !answer
 }
 
 /// Where a machine part names a recipient by what is no address, the words for people may know the address.

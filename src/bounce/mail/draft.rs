@@ -7,6 +7,9 @@
 use super::{address, code};
 use crate::mail::{Action, EnhancedCode, Finding, Provider, Term, Told};
 
+/// So many wordings of one refusal are asked about.
+const CANDIDATES_MAX: usize = 8;
+
 /// One recipient of a report, as found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
@@ -122,12 +125,19 @@ impl Draft {
     /// The words in the order in which rules read them. A quoted reply counts before the talk about it, and one with its
     /// step of the talk before one without.
     fn candidates(&self) -> Vec<&str> {
-        let mut words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        words.sort_by_key(|words| !words.contains("(in reply to "));
-        words
-            .into_iter()
-            .flat_map(|words| [code::refused_step(words), code::behind(words), words])
-            .collect()
+        let mut all: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        all.sort_by_key(|words| !words.contains("(in reply to "));
+        let mut candidates: Vec<&str> = Vec::new();
+        for words in all {
+            let told = [code::refused_step(words), code::behind(words), words];
+            for words in told {
+                let seen = candidates.iter().any(|known| known.contains(words));
+                if !seen && candidates.len() < CANDIDATES_MAX {
+                    candidates.push(words);
+                }
+            }
+        }
+        candidates
     }
 
     fn provider(&self) -> Provider {

@@ -164,10 +164,12 @@ fn diagnostic(value: &str) -> Option<String> {
         Some((kind, words)) if kind.trim().eq_ignore_ascii_case("x-unix") => {
             let words = words.trim();
             let status = words.bytes().all(|byte| byte.is_ascii_digit());
-            return Some(format!(
-                "local mailer{} {words}",
-                if status { " exit status" } else { ":" }
-            ));
+            let said = if status {
+                "local mailer exit status "
+            } else {
+                ""
+            };
+            return Some(format!("{said}{words}"));
         }
         Some((kind, words)) if kind.trim().len() <= 20 && !kind.trim().contains(' ') => words,
         _ => value,

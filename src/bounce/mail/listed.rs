@@ -10,6 +10,7 @@ use super::{
     draft::Draft,
     notice::{Line, Notice},
     phrase::Sign,
+    reply,
 };
 use crate::mail::Action;
 
@@ -62,6 +63,8 @@ struct Reader<'t> {
     entries: Vec<Entry<'t>>,
     /// Index of the entry whose reason goes on.
     open: Option<usize>,
+    /// Words between the announcement and the first entry.
+    ahead: String,
     /// Words behind the entries that belong to none of them.
     after: String,
     /// Whether a footer has begun.
@@ -161,8 +164,13 @@ impl<'t> Reader<'t> {
     fn add(&mut self, words: &str) {
         let words = words.trim();
         let Some(entry) = self.open.and_then(|index| self.entries.get_mut(index)) else {
-            if !self.entries.is_empty() {
-                push(&mut self.after, words);
+            let loose = if self.entries.is_empty() {
+                &mut self.ahead
+            } else {
+                &mut self.after
+            };
+            if self.armed || reply::begins(words) {
+                push(loose, words);
             }
             return;
         };
@@ -193,8 +201,11 @@ impl<'t> Reader<'t> {
         // Addresses listed one below the other share the reason below the last of them.
         let mut shared = self.after.clone();
         for entry in self.entries.iter_mut().rev() {
-            if entry.says {
+            if entry.says && !reply::begins(&self.ahead) {
                 shared.clone_from(&entry.words);
+            } else if shared.is_empty() || reply::begins(&self.ahead) {
+                // Lotus Notes tells the reason first.
+                push(&mut entry.words, &self.ahead);
             } else {
                 push(&mut entry.words, &shared);
             }

@@ -21,6 +21,7 @@ mod notice;
 mod original;
 mod part;
 mod phrase;
+mod reply;
 mod sender;
 
 use crate::mail::{Report, ReportKind};

@@ -27,7 +27,7 @@ pub(super) struct Sender {
 }
 
 /// Names under which mail systems write.
-const DAEMONS: [&str; 13] = [
+const DAEMONS: &[&str] = &[
     "mailer-daemon",
     "mailer_daemon",
     "mailerdaemon",
@@ -44,7 +44,7 @@ const DAEMONS: [&str; 13] = [
 ];
 
 /// Subjects of delivery reports.
-const REPORTS: [&str; 46] = [
+const REPORTS: &[&str] = &[
     "undeliver",
     "failure notice",
     "delivery fail",
@@ -94,7 +94,7 @@ const REPORTS: [&str; 46] = [
 ];
 
 /// Subjects of programs that answer for people.
-const ANSWERS: [&str; 27] = [
+const ANSWERS: &[&str] = &[
     "automatic reply",
     "auto reply",
     "autoreply",
@@ -104,6 +104,14 @@ const ANSWERS: [&str; 27] = [
     "autoresponse",
     "auto-response",
     "auto: ",
+    "auto-re:",
+    "ooo:",
+    "out-of-the-office",
+    "abwesend",
+    "absence du bureau",
+    "fuera de la oficina",
+    "assente",
+    "afwezig",
     "out of office",
     "out of the office",
     "out-of-office",
@@ -168,7 +176,7 @@ fn answers(head: &Fields<'_>, subject: &str) -> bool {
 }
 
 /// Words by which challenge systems ask a sender to prove that it is a person.
-const CHALLENGES: [&str; 9] = [
+const CHALLENGES: &[&str] = &[
     "is protected by",
     "confirm that you are",
     "verify that you are human",

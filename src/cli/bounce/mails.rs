@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     bounce::mail,
-    mail::{Action, Complaint, Evidence, Original, Reply, Report, ReportKind, Stage, Told},
+    mail::{Action, Complaint, Evidence, Original, Reply, Report, ReportKind, Stage, Term, Told},
 };
 
 /// Larger than what any mail system takes; a report is a few kilobytes.
@@ -116,6 +116,13 @@ fn fate(told: &Told, bench: &Bench) -> Fate {
             words: "nothing changes".to_owned(),
         };
     };
+    // The reporter gave up: the letter is not tried again, whatever a live talk would do.
+    if finding.term == Term::Transient {
+        return Fate {
+            hard: false,
+            words: "the letter is bounced; the address stays".to_owned(),
+        };
+    }
     let otherwise = if told.is_permanent() { 550 } else { 450 };
     let reply = Reply {
         stage: Stage::RcptTo,

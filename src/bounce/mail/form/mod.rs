@@ -13,7 +13,9 @@ mod returned;
 mod smtpd;
 mod transcript;
 
-use super::{draft::Draft, field::Fields, listed, notice::Notice, part::Mail, sender::Sender};
+use super::{
+    draft::Draft, field::Fields, listed, notice::Notice, part::Mail, reply, sender::Sender,
+};
 
 /// What a form may read.
 pub(super) struct Case<'m, 'x> {
@@ -108,7 +110,7 @@ pub(super) fn replies(notice: &Notice<'_>) -> Vec<String> {
         .text
         .lines()
         .map(|line| line.trim().trim_start_matches(['<', '-']).trim_start());
-    let replies = lines.filter(|line| is_reply(line)).take(8);
+    let replies = lines.filter(|line| reply::begins(line)).take(8);
     replies.map(str::to_owned).collect()
 }
 
@@ -120,17 +122,4 @@ pub(super) fn words(notice: &Notice<'_>) -> String {
         .take_while(|line| !listed::is_footer(line.trim()));
     let words: Vec<&str> = lines.flat_map(str::split_whitespace).take(200).collect();
     words.join(" ")
-}
-
-/// `550 ...`, `550-...`, `5.1.1 ...`.
-fn is_reply(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    let digits = |range: std::ops::Range<usize>| {
-        bytes
-            .get(range)
-            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-    };
-    let code = digits(1..3) && matches!(bytes.get(3), Some(b' ' | b'-'));
-    let enhanced = bytes.get(1) == Some(&b'.') && digits(2..3) && bytes.get(3) == Some(&b'.');
-    matches!(bytes.first(), Some(b'4' | b'5')) && (code || enhanced)
 }

@@ -3,7 +3,7 @@
 //! Owns old Sendmail (5.x), which has no list of addresses, and gateways that write like it.
 
 use super::Case;
-use crate::bounce::mail::{address, draft::Draft};
+use crate::bounce::mail::{address, draft::Draft, reply};
 
 pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
     let text = case.notice.text;
@@ -28,12 +28,12 @@ struct Talk {
 impl Talk {
     fn take(&mut self, line: &str) {
         if let Some(said) = line.strip_prefix("<<<").map(str::trim) {
-            if super::is_reply(said) {
+            if reply::begins(said) {
                 self.refusal = Some(said.to_owned());
             }
         } else if line.starts_with("While talking to") {
             self.refusal = None;
-        } else if super::is_reply(line) {
+        } else if reply::begins(line) {
             self.outcome(line);
         }
     }

@@ -22,10 +22,7 @@ use postrider::{
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use tempfile::TempDir;
 
-use crate::{
-    letters::{SENDER, templates},
-    statements,
-};
+use crate::letters::{SENDER, templates};
 
 /// The server settings of `postrider serve`; the cluster's own are for data that nobody will miss.
 const DURABLE: [(&str, &str); 6] = [
@@ -36,6 +33,9 @@ const DURABLE: [(&str, &str); 6] = [
     ("min_wal_size", "256MB"),
     ("max_wal_size", "2GB"),
 ];
+
+/// Under which name the sending domain publishes its key.
+pub(crate) const SELECTOR: &str = "bench";
 
 /// Event partitions of a bench that starts before midnight.
 const DAYS_AHEAD: u16 = 2;
@@ -75,18 +75,13 @@ pub(crate) struct Database {
 }
 
 impl Lab {
-    /// Starts the server and makes keys.
-    pub(crate) async fn start() -> Result<Self> {
+    /// Starts the server, with some more settings of its own, and makes keys.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Result<Self> {
         let mut options = ClusterOptions::throw_away()?;
+        let settings = DURABLE.iter().chain(settings);
         options
             .settings
-            .extend(DURABLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        if statements::counted() {
-            let library = "shared_preload_libraries".to_owned();
-            options
-                .settings
-                .push((library, "pg_stat_statements".to_owned()));
-        }
+            .extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let cluster = Cluster::start(&options).await?;
         let admin = PgPoolOptions::new()
             .max_connections(1)
@@ -125,7 +120,7 @@ impl Lab {
 
     /// The PEM text of a key.
     pub(crate) fn pem(&self, key: Key) -> Result<String> {
-        let path = self.keys(key).join(SENDER).join("bench.pem");
+        let path = self.keys(key).join(SENDER).join(format!("{SELECTOR}.pem"));
         Ok(fs::read_to_string(path)?)
     }
 
@@ -199,7 +194,7 @@ folder = "{keys}"
 
     fn write_key(&self, key: Key, pem: &str) -> Result<()> {
         let domain = Domain::parse(SENDER)?;
-        keys::write_new(&self.keys(key), &domain, "bench", pem.as_bytes())?;
+        keys::write_new(&self.keys(key), &domain, SELECTOR, pem.as_bytes())?;
         Ok(())
     }
 }

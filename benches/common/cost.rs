@@ -2,7 +2,11 @@
 //!
 //! Owns the reading. Promises: a figure that the system does not tell is absent, never zero.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
 
 /// One tick of `/proc/PID/stat`: `USER_HZ` is 100 on every Linux.
 const TICK: Duration = Duration::from_millis(10);
@@ -15,12 +19,8 @@ pub(crate) fn processor_time(process: u32) -> Option<Duration> {
 /// Processor time of a server: of itself, of the children it has seen end, and of those that live.
 pub(crate) fn server_time(server: u32) -> Option<Duration> {
     let mut total = Stat::read(server).map(|stat| stat.own + stat.ended)?;
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let child = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok());
-        let stat = child.and_then(Stat::read);
+    for child in processes() {
+        let stat = Stat::read(child);
         total += stat
             .filter(|stat| stat.parent == server)
             .map_or(Duration::ZERO, |stat| stat.own);
@@ -47,6 +47,41 @@ pub(crate) fn peak_megabytes(process: u32) -> Option<f64> {
         .parse()
         .ok()?;
     Some(kibibytes * 1_024.0 / 1e6)
+}
+
+/// Processor time of a process and of the children it has seen end.
+pub(crate) fn lifetime(process: u32) -> Option<Duration> {
+    Stat::read(process).map(|stat| stat.own + stat.ended)
+}
+
+/// Those processes and all that descend from them.
+pub(crate) fn family(roots: &[u32]) -> BTreeSet<u32> {
+    let parents: Vec<(u32, u32)> = processes()
+        .filter_map(|process| Some((process, parent(process)?)))
+        .collect();
+    let mut family: BTreeSet<u32> = roots.iter().copied().collect();
+    loop {
+        let children = parents.iter().filter(|(_, parent)| family.contains(parent));
+        let children: BTreeSet<u32> = children.map(|(process, _)| *process).collect();
+        let before = family.len();
+        family.extend(children);
+        if family.len() == before {
+            return family;
+        }
+    }
+}
+
+/// Memory that a process holds now, in MB of 10^6 octets; of pages that it shares, its share.
+pub(crate) fn proportional_megabytes(process: u32) -> Option<f64> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let pss = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kibibytes: f64 = pss.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1_024.0 / 1e6)
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 struct Stat {

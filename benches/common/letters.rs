@@ -1,7 +1,7 @@
 //! The letters of the benches: a marketplace's new order to sellers at 200 domains.
 //!
 //! Owns who gets what. Promises: the n-th letter is the same in every run but for its campaign; every recipient is
-//! another one. Leaves their form on the wire to `compose`.
+//! another one. Leaves their form on the wire to `message`.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ const STREAM: &str = "trigger";
 
 /// Templates of the benches' own, so that the measured work stays the same when the examples change.
 pub(crate) fn templates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/delivery/templates")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/common/templates")
 }
 
 /// A recipient domain.
@@ -112,7 +112,8 @@ impl Letters {
     }
 }
 
-fn address(number: usize) -> String {
+/// The n-th recipient.
+pub(crate) fn address(number: usize) -> String {
     format!("reader{number}@{}", domain(number))
 }
 
