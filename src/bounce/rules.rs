@@ -1,7 +1,7 @@
 //! The rulebook: classification rules read from data and asked all at once.
 //!
 //! Owns the meaning of `rules.toml`: which rule decides a reply. Promises: all rules are asked in one pass over the text
-//! ([`forms`]), in time linear in its length; the order is text of the provider, text in general, enhanced code, basic code,
+//! (`forms`), in time linear in its length; the order is text of the provider, text in general, enhanced code, basic code,
 //! and inside each the order of the file; each rule decides the replies that taught it (a test). Leaves the normal form
 //! of a text to [`super::text`]. Read `rules.toml` next, then [`super::classify`].
 

@@ -3,7 +3,7 @@
 //! Owns the reading of kept mails and the question whether they prove anything. Promises: a mail without a token of ours
 //! and without a reporter that the operator knows changes nothing; the same report is acted upon once; what is not
 //! understood is kept and changes nothing; a mail is noted as read only after what it changes is written. Decides nothing
-//! about a letter: `policy::revise` does. Leaves the forms of reports to `bounce::mail`. Read [`proof`] next.
+//! about a letter: `policy::revise` does. Leaves the forms of reports to `bounce::mail`. Read `proof` next.
 
 mod fingerprint;
 mod proof;

@@ -1,7 +1,7 @@
 //! What came in, from its arrival to the day it is dropped.
 //!
-//! Owns the statements of `postrider.inbound`. Promises: a mail is on disk when [`keep`] returns; an unread one is never
-//! dropped; two readers never take the same one at once. Leaves what a mail changes to [`super::late`].
+//! Owns the statements of `postrider.inbound`. Promises: a mail is on disk when `keep` returns; an unread one is never
+//! dropped; two readers never take the same one at once. Leaves what a mail changes to `late`.
 
 use sqlx::PgPool;
 use time::OffsetDateTime;

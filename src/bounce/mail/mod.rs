@@ -3,7 +3,7 @@
 //! Owns the reading of bounces, feedback reports and auto-replies, in the forms of the standards and in those of the wild.
 //! Promises: any bytes give some report; the time is linear in the mail; the same bytes give the same report, and LF and
 //! CRLF are the same; recipients come only from words that say something about a delivery. Proves nothing: a token or a
-//! known reporter does. Read [`part`] next, then [`form`].
+//! known reporter does. Read `part` next, then `form`.
 
 mod address;
 mod arf;

@@ -2,7 +2,7 @@
 //!
 //! Owns [`MemStore`]. Promises: every statement is one step that nobody sees half done; what `store/*.sql` and `store/*.rs`
 //! do to rows happens here to the same rows in the same order, which the conformance suite (`tests/store/conformance.rs`)
-//! holds both to. Does not check letters at the door: that is the SQL function's craft. Read [`lease`] and [`settle`] next.
+//! holds both to. Does not check letters at the door: that is the SQL function's craft. Read `lease` and `settle` next.
 
 mod claims;
 mod lease;
