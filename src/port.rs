@@ -15,7 +15,9 @@ use tokio::{
 use uuid::Uuid;
 
 pub use self::journal::{Claim, Journal, JournalError, Legacy, Word};
-use crate::mail::{Address, Domain, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict};
+use crate::mail::{
+    Address, Domain, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict,
+};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -164,6 +166,19 @@ pub struct AttemptRecord {
     pub size_bytes: usize,
 }
 
+/// A claimed letter on its way under a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The claim, which ends with it.
+    pub lease: LeaseId,
+    /// Where its rows live.
+    pub shard: Shard,
+    /// Which letter.
+    pub id: LetterId,
+    /// Under which hold.
+    pub hold: HoldId,
+}
+
 /// An address as its suppression is announced: whoever may listen need not learn addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AddressMark(pub String);
@@ -245,6 +260,21 @@ pub trait Store: Send + Sync + 'static {
         &self,
         claims: &[Claim],
     ) -> impl Future<Output = Result<Vec<LeasedLetter>, StoreError>> + Send;
+
+    /// The holds in force.
+    fn holds(&self) -> impl Future<Output = Result<Vec<Hold>, StoreError>> + Send;
+
+    /// Puts claimed letters under holds, untouched: they wait until their hold is lifted or their validity ends. One whose
+    /// hold was lifted meanwhile is ready again.
+    fn park(
+        &self,
+        letters: &[Parked],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Makes letters of lifted holds ready; returns how many.
+    fn let_go(&self, now: Timestamp, max: u32)
+    -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// The mark under which suppressions of that address are announced.
     fn mark(address: &Address) -> AddressMark;
