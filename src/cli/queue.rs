@@ -1,6 +1,8 @@
 //! `postrider queue`: what is still to be done.
 
+mod cancel;
 mod hold;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -38,7 +40,7 @@ pub(super) enum Queue {
     /// List the holds, by whom and why, with the letters under each.
     List(hold::List),
     /// Withdraw waiting letters for good: by domain, campaign, stream, hold, or all of them.
-    Cancel(hold::Cancel),
+    Cancel(cancel::Cancel),
 }
 
 impl Queue {
@@ -73,7 +75,10 @@ fn show(out: &mut Out, queue: &QueueStatus, waiting: &[Waiting], now: Timestamp)
         &queue.waiting.to_string(),
         "waiting for their time or a retry",
     ]);
-    states.row([&queue.held.to_string(), "held back: see `postrider queue list`"]);
+    states.row([
+        &queue.held.to_string(),
+        "held back: see `postrider queue list`",
+    ]);
     states.row([&queue.leased.to_string(), "in the hands of a worker"]);
     out.line(states)?;
     if !queue.lanes.is_empty() {
@@ -86,25 +91,12 @@ fn show(out: &mut Out, queue: &QueueStatus, waiting: &[Waiting], now: Timestamp)
 }
 
 fn domains(lanes: &[LaneStatus], now: Timestamp) -> Table {
-    let mut table = Table::new(&[
-        "domain",
-        "ready",
-        "waiting",
-        "held",
-        "leased",
-        "oldest due",
-    ]);
+    let mut table = Table::new(&["domain", "ready", "waiting", "held", "leased", "oldest due"]);
     for lane in lanes {
-        let counts = [lane.ready, lane.waiting, lane.held, lane.leased].map(|count| count.to_string());
+        let counts =
+            [lane.ready, lane.waiting, lane.held, lane.leased].map(|count| count.to_string());
         let [ready, waiting, held, leased] = &counts;
-        table.row([
-            &lane.domain,
-            ready,
-            waiting,
-            held,
-            leased,
-            &due(lane, now),
-        ]);
+        table.row([&lane.domain, ready, waiting, held, leased, &due(lane, now)]);
     }
     table
 }

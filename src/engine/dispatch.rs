@@ -203,9 +203,9 @@ impl<W: World> Dispatch<W> {
 
     fn deliver(&mut self, site: &Arc<Site>, mut letters: Vec<LeasedLetter>) {
         if let Some(hold) = self.crew.holds.on_way(&site.name, site.way.provider()) {
-            letters
-                .iter()
-                .for_each(|letter| self.crew.holds.park(letter, hold));
+            for letter in &letters {
+                self.crew.holds.park(letter, hold);
+            }
             return;
         }
         // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.

@@ -95,7 +95,12 @@ mod tests {
         for on in all {
             assert_eq!(HoldOn::parse(on.kind(), on.value()), Some(on));
         }
-        for (kind, value) in [("provider", "nobody"), ("site", ""), ("domain", "a b"), ("moon", "full")] {
+        for (kind, value) in [
+            ("provider", "nobody"),
+            ("site", ""),
+            ("domain", "a b"),
+            ("moon", "full"),
+        ] {
             assert_eq!(HoldOn::parse(kind, value), None, "{kind} {value}");
         }
     }

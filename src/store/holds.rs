@@ -153,7 +153,8 @@ impl PgStore {
     ) -> Result<Laid, StoreError> {
         let doing = || trouble(format!("holding {} {}", on.kind(), on.value()));
         let new = sqlx::query_scalar!(
-            r#"insert into postrider.hold (kind, value, author, reason, since) values ($1, $2, $3, $4, $5)
+            r#"insert into postrider.hold (kind, value, author, reason, since) select $1, $2, $3, $4, $5
+            where not exists (select 1 from postrider.hold where kind = $1 and value = $2 and released_at is null)
             on conflict (kind, value) where released_at is null do nothing returning id"#,
             on.kind(),
             on.value(),

@@ -40,8 +40,8 @@ use tokio::sync::broadcast;
 use crate::{
     mail::{Address, Hold, LetterId, Shard, Timestamp},
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement, Store,
-        StoreError, SuppressionNews,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
+        Store, StoreError, SuppressionNews,
     },
 };
 

@@ -1,32 +1,27 @@
-//! `postrider queue hold|release|list|cancel`: a person's hand on what waits.
+//! `postrider queue hold|release|list`: what a person keeps here.
 //!
-//! Owns the commands. Promises: every hold, release and withdrawal has an author and every hold and withdrawal a reason; a
-//! command that is broken off leaves nothing half done, and nodes that run finish holds and releases.
+//! Owns the commands. Promises: every hold has an author and a reason, every release an author; a command that is broken off
+//! leaves nothing half done, and nodes that run finish it.
 
-use std::{
-    env,
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::super::{
-    failure::advice,
-    out::{Out, say},
-    session::{self, Session, now, unknown},
-    settings::Settings,
-    table::Table,
-    words::{count, moment, moment_or_dash},
+use super::{
+    super::{
+        out::{Out, say},
+        session::{self, Session, now, unknown},
+        settings::Settings,
+        table::Table,
+        words::{count, moment, moment_or_dash},
+    },
+    walk::{Author, bar, walk, words},
 };
 use crate::{
     mail::{Domain, Hold as Held, HoldId, HoldOn, Provider},
-    port::StoreError,
-    store::{HoldView, Laid, Page, Which},
+    store::{HoldView, Laid, Which},
 };
 
 /// Letters let go by one statement.
@@ -62,20 +57,6 @@ pub(in super::super) struct List {
     limit: u32,
 }
 
-#[derive(Debug, Args)]
-pub(in super::super) struct Cancel {
-    #[command(flatten)]
-    meant: Meant,
-    /// Why, in words for your colleagues.
-    #[arg(long, value_parser = words)]
-    reason: String,
-    #[command(flatten)]
-    author: Author,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-}
-
 /// What is held.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -100,34 +81,6 @@ struct Target {
     all: bool,
 }
 
-/// What is withdrawn.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct Meant {
-    /// Letters to a recipient domain.
-    #[arg(long, value_parser = Domain::parse)]
-    domain: Option<Domain>,
-    /// Letters of a campaign.
-    #[arg(long)]
-    campaign: Option<String>,
-    /// Letters of a stream.
-    #[arg(long)]
-    stream: Option<String>,
-    /// Letters under a hold: the way to withdraw what goes to one provider or site.
-    #[arg(long, value_name = "NUMBER")]
-    hold: Option<i32>,
-    /// Every letter that waits.
-    #[arg(long)]
-    all: bool,
-}
-
-#[derive(Debug, Args)]
-struct Author {
-    /// Who does this [default: the user's name]
-    #[arg(long, value_name = "NAME", value_parser = words)]
-    author: Option<String>,
-}
-
 impl Target {
     fn on(self) -> HoldOn {
         let named = self.provider.map(HoldOn::Provider);
@@ -136,27 +89,6 @@ impl Target {
         let named = named.or_else(|| self.campaign.map(HoldOn::Campaign));
         let named = named.or_else(|| self.stream.map(HoldOn::Stream));
         named.unwrap_or(HoldOn::All)
-    }
-}
-
-impl Meant {
-    fn which(self) -> Which {
-        let named = self
-            .domain
-            .map(|domain| Which::Domain(domain.as_str().to_owned()));
-        let named = named.or_else(|| self.campaign.map(Which::Campaign));
-        let named = named.or_else(|| self.stream.map(Which::Stream));
-        let named = named.or_else(|| self.hold.map(|id| Which::Hold(HoldId(id))));
-        named.unwrap_or(Which::All)
-    }
-}
-
-impl Author {
-    /// Whoever became root is still the one who does it.
-    fn name(self) -> Result<String> {
-        let user = || ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok());
-        let name = self.author.or_else(user).filter(|name| !name.is_empty());
-        name.ok_or_else(|| advice("nobody's name is known", "say who you are with --author"))
     }
 }
 
@@ -188,9 +120,15 @@ fn held_words(on: &HoldOn, name: &str, id: HoldId, letters: u64) -> String {
         HoldOn::Provider(_) | HoldOn::Site(_) => {
             "its letters are taken aside as they come to their turn".to_owned()
         }
-        _ => format!("{} taken aside, others as they come", count(letters, "letter")),
+        _ => format!(
+            "{} taken aside, others as they come",
+            count(letters, "letter")
+        ),
     };
-    format!("{name} is held by hold {}; {waiting}. `postrider queue release {}` lets it go.", id.0, id.0)
+    format!(
+        "{name} is held by hold {}; {waiting}. `postrider queue release {}` lets it go.",
+        id.0, id.0
+    )
 }
 
 /// What the database knows to be meant goes at once; the way of a letter is known only to a node.
@@ -206,36 +144,6 @@ async fn hold_waiting(session: &Session, on: &HoldOn, id: HoldId) -> Result<u64>
         session.store.hold_page(&which, id, after, now()).await
     });
     Ok(walked.await?.0)
-}
-
-/// Walks over the whole queue; letters moved, and letters in the hands of workers.
-async fn walk(
-    session: &Session,
-    page: impl AsyncFn(Uuid) -> Result<Page, StoreError>,
-) -> Result<(u64, u64)> {
-    let progress = bar(session.store.queue_size().await?);
-    let (mut after, mut moved, mut leased) = (Uuid::nil(), 0, 0);
-    loop {
-        let page = page(after).await?;
-        let counts = [page.seen, page.moved, page.leased].map(|n| u64::try_from(n).unwrap_or(0));
-        progress.inc(counts[0]);
-        (moved, leased) = (moved + counts[1], leased + counts[2]);
-        match page.next {
-            Some(next) => after = next,
-            None => break,
-        }
-    }
-    progress.finish_and_clear();
-    Ok((moved, leased))
-}
-
-fn bar(length: u64) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    // The form is a constant; if it were wrong, the usual one would do.
-    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 impl Release {
@@ -263,7 +171,11 @@ impl Release {
         .await?;
         if let Some(id) = ids.iter().find(|id| !lifted.contains(id)) {
             let next = "`postrider queue list` shows the holds in force";
-            return Err(unknown("hold in force with the number", &id.0.to_string(), next));
+            return Err(unknown(
+                "hold in force with the number",
+                &id.0.to_string(),
+                next,
+            ));
         }
         let numbers: Vec<i32> = lifted.iter().map(|id| id.0).collect();
         let holds = count(numbers.len() as u64, "hold");
@@ -294,7 +206,12 @@ impl List {
 
 fn table(holds: &[HoldView]) -> Table {
     let mut table = Table::new(&["hold", "on", "letters", "since", "by", "reason", "released"]);
-    for HoldView { hold, released, letters } in holds {
+    for HoldView {
+        hold,
+        released,
+        letters,
+    } in holds
+    {
         table.row([
             hold.id.0.to_string(),
             name(&hold.on),
@@ -308,55 +225,23 @@ fn table(holds: &[HoldView]) -> Table {
     table
 }
 
-fn wire(HoldView { hold, released, letters }: &HoldView) -> Value {
-    let Held { id, on, author, reason, since } = hold;
+fn wire(
+    HoldView {
+        hold,
+        released,
+        letters,
+    }: &HoldView,
+) -> Value {
+    let Held {
+        id,
+        on,
+        author,
+        reason,
+        since,
+    } = hold;
     let (released_at, released_by) = released.clone().unzip();
     json!({"hold": id.0, "on": on.kind(), "value": on.value(), "letters": letters, "since": since.to_string(),
         "author": author, "reason": reason, "released_at": released_at.map(|at| at.to_string()), "released_by": released_by})
-}
-
-impl Cancel {
-    pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
-        let author = self.author.name()?;
-        let which = self.meant.which();
-        if !self.yes && !agrees(&which)? {
-            say("Nothing was withdrawn.");
-            return Ok(ExitCode::FAILURE);
-        }
-        let words = format!("withdrawn by {author}: {}", self.reason);
-        let (cancelled, leased) = session::with(settings, async |session| {
-            let walked = walk(session, async |after| {
-                session.store.cancel_page(&which, &words, after, now()).await
-            });
-            walked.await
-        })
-        .await?;
-        let mut text = format!("Withdrew {}.", count(cancelled, "letter"));
-        if leased > 0 {
-            let stay = count(leased, "letter");
-            text.push_str(&format!(" {stay} in the hands of a worker stayed: try again in a moment."));
-        }
-        out.thing(&json!({"cancelled": cancelled, "leased": leased}), text)?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-fn agrees(which: &Which) -> Result<bool> {
-    let meant = match which {
-        Which::All => "EVERY letter that waits".to_owned(),
-        Which::Domain(domain) => format!("every letter to {domain} that waits"),
-        Which::Campaign(campaign) => format!("every letter of campaign {campaign} that waits"),
-        Which::Stream(stream) => format!("every letter of stream {stream} that waits"),
-        Which::Hold(id) => format!("every letter under hold {}", id.0),
-    };
-    if !std::io::stdin().is_terminal() {
-        return Err(advice(format!("this withdraws {meant}, for good"), "add --yes if that is meant"));
-    }
-    let mut terminal = std::io::stderr().lock();
-    write!(terminal, "Withdraw {meant}, for good? [y/N] ").context("asking at the terminal")?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).context("reading the answer")?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn name(on: &HoldOn) -> String {
@@ -364,14 +249,6 @@ fn name(on: &HoldOn) -> String {
         HoldOn::All => "everything".to_owned(),
         _ => format!("{} {}", on.kind(), on.value()),
     }
-}
-
-fn words(text: &str) -> Result<String, &'static str> {
-    let text = text.trim();
-    if text.is_empty() || text.contains(char::is_control) {
-        return Err("some words on one line");
-    }
-    Ok(text.to_owned())
 }
 
 fn provider(text: &str) -> Result<Provider, String> {

@@ -23,8 +23,8 @@ use crate::{
     mail::{Address, Hold, HoldId, HoldOn, Letter, LetterId, Shard, Suppression, Timestamp},
     policy::StreamKind,
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement, Store,
-        StoreError, SuppressionNews,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
+        Store, StoreError, SuppressionNews,
     },
 };
 
