@@ -78,8 +78,8 @@ mod tests {
     #[test]
     fn a_claim_that_is_renewed_is_never_forsaken_whatever_its_clock_says() {
         let renewed: Vec<[Tenure; 1]> = (0..9).map(|n| [tenure(1, -n)]).collect();
-        let looks: Vec<(u64, &[Tenure])> =
-            (0..9).map(|n| (n * 10, &renewed[n as usize][..])).collect();
+        let looks = (0..).step_by(10).zip(renewed.iter().map(|one| &one[..]));
+        let looks: Vec<(u64, &[Tenure])> = looks.collect();
         check(&looks, &[]);
     }
 
