@@ -59,15 +59,25 @@ pub struct LeaseAsk {
     pub after: Option<Lane>,
 }
 
-/// Which expired leases to take over.
-#[derive(Clone, Copy, Debug)]
+/// A claim as it stands: its name and the end that was written last. Every renewal writes another end, so a tenure that
+/// stands still is a claim that nobody renews; what the end says is the reading of somebody else's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tenure {
+    /// The claim.
+    pub lease: LeaseId,
+    /// Its end, by the clock of whoever wrote it.
+    pub until: Timestamp,
+}
+
+/// Which forsaken leases to take over.
+#[derive(Clone, Debug)]
 pub struct AdoptAsk {
     /// The new claim's name.
     pub lease: LeaseId,
     /// This moment.
     pub now: Timestamp,
-    /// Only claims that ended before this: their holders, or who comes after them, have had their time.
-    pub ended_before: Timestamp,
+    /// Only claims that stand exactly so: one that was renewed meanwhile is its holder's.
+    pub forsaken: Vec<Tenure>,
     /// The new claim ends here.
     pub until: Timestamp,
     /// No more letters than this.
@@ -245,9 +255,12 @@ pub trait Store: Send + Sync + 'static {
         max: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Takes over letters of expired leases, for judging and not for sending: their holder may have had them on the
+    /// Up to `max` claims as they stand, those whose end was written furthest back first.
+    fn tenures(&self, max: u32) -> impl Future<Output = Result<Vec<Tenure>, StoreError>> + Send;
+
+    /// Takes over letters of forsaken leases, for judging and not for sending: their holder may have had them on the
     /// wire. Leaves a `lease_expired` line in their history, and remembers whose claim it was: a late outcome under it
-    /// still counts until the letter is leased again.
+    /// still counts until the letter is leased again. A claim that was renewed since it was seen stays its holder's.
     fn adopt(
         &self,
         ask: AdoptAsk,

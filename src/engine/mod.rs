@@ -27,6 +27,7 @@ mod runner;
 mod settler;
 mod site;
 mod sites;
+mod tenures;
 mod way;
 mod worker;
 

@@ -167,8 +167,8 @@ async fn lease<W: World>(
     let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
         error!(error = ?trouble, "Could not lease letters");
         // It may have come into being at any time until now, which may be long after the question.
-        let now = crew.world.clock().now();
-        crew.ledger.lose(id, now.plus(crew.desk.limits.lease));
+        crew.ledger
+            .lose(id, Instant::now() + crew.desk.limits.lease);
     })?;
     let end = End {
         at: until,

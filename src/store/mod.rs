@@ -41,7 +41,7 @@ use crate::{
     mail::{Address, Hold, LetterId, Shard, Timestamp},
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews,
+        Store, StoreError, SuppressionNews, Tenure,
     },
 };
 
@@ -181,6 +181,10 @@ impl Store for PgStore {
 
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
         answer(promote::promote(&self.hot, now, max)).await
+    }
+
+    async fn tenures(&self, max: u32) -> Result<Vec<Tenure>, StoreError> {
+        answer(promote::tenures(&self.hot, max)).await
     }
 
     async fn adopt(&self, ask: AdoptAsk) -> Result<Vec<LeasedLetter>, StoreError> {

@@ -26,7 +26,7 @@ use crate::{
     mail::{Address, EventKind, Hold, LetterId, Shard, State, Timestamp},
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews,
+        Store, StoreError, SuppressionNews, Tenure,
     },
 };
 
@@ -45,6 +45,10 @@ pub(super) trait Hand: Send + Sync {
 
     fn settle(&self, tables: &mut Tables, batch: &[Settlement]) -> Vec<LetterId> {
         tables.settle(batch)
+    }
+
+    fn promote(&self, tables: &mut Tables, now: Timestamp, max: u32) -> u64 {
+        tables.promote(now, max)
     }
 }
 
@@ -231,9 +235,18 @@ impl Store for StoreLine {
     }
 
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
-        let statement =
-            move |server: &Server| server.store.change(|tables| tables.promote(now, max));
+        let statement = move |server: &Server| {
+            server
+                .store
+                .change(|tables| server.hand.promote(tables, now, max))
+        };
         self.ask("promoting".to_owned(), statement).await
+    }
+
+    async fn tenures(&self, max: u32) -> Result<Vec<Tenure>, StoreError> {
+        let statement = move |server: &Server| server.store.tables().tenures(max);
+        self.ask("looking how claims stand".to_owned(), statement)
+            .await
     }
 
     async fn adopt(&self, ask: AdoptAsk) -> Result<Vec<LeasedLetter>, StoreError> {

@@ -24,7 +24,7 @@ use crate::{
     policy::StreamKind,
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews,
+        Store, StoreError, SuppressionNews, Tenure,
     },
 };
 
@@ -140,6 +140,10 @@ impl Store for MemStore {
 
     async fn promote(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
         Ok(self.change(|tables| tables.promote(now, max)))
+    }
+
+    async fn tenures(&self, max: u32) -> Result<Vec<Tenure>, StoreError> {
+        Ok(self.tables().tenures(max))
     }
 
     async fn adopt(&self, ask: AdoptAsk) -> Result<Vec<LeasedLetter>, StoreError> {
