@@ -29,4 +29,5 @@ pub mod sim;
 pub mod smtp;
 pub mod store;
 pub mod templates;
+pub mod tls;
 pub mod token;

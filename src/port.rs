@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 pub use self::{
     journal::{Claim, Journal, JournalError, Legacy, Word},
-    net::{Dial, Dns, HostAnswer, MxAnswer, Wire},
+    net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
 };
-use crate::mail::{Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, Verdict};
+use crate::mail::{Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, TlsOutcome, Verdict};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -311,6 +311,11 @@ pub trait Watch: Send + Sync + 'static {
     /// A connection was opened to a provider, or not.
     fn connected(&self, provider: &'static str, tls: Option<&str>, success: bool) {
         let _ = (provider, tls, success);
+    }
+
+    /// A session to a host came to be, or did not, as far as its security goes.
+    fn secured(&self, outcome: &TlsOutcome) {
+        let _ = outcome;
     }
 
     /// Other nodes had taken letters before their verdicts came.

@@ -17,6 +17,7 @@ pub mod reply;
 pub mod report;
 pub mod suppression;
 pub mod time;
+pub mod tls;
 pub mod verdict;
 
 pub use address::{Address, AddressFault, Domain, Shard};
@@ -32,4 +33,5 @@ pub use reply::{EnhancedCode, Reply, Stage};
 pub use report::{Action, Complaint, Original, RcptSource, Report, ReportKind, Told};
 pub use suppression::{Reason, Scope, Suppression};
 pub use time::Timestamp;
+pub use tls::{PolicyType, ResultType, TlsOutcome};
 pub use verdict::{Next, Signal, Verdict};

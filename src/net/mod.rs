@@ -7,10 +7,11 @@
 
 pub mod clock;
 pub mod resolver;
+mod secure;
 pub mod tcp;
 pub mod tls;
 
 pub use clock::{RealDice, SystemClock};
-pub use resolver::{CacheOptions, Resolver, ResolverError, ResolverOptions};
+pub use resolver::{CacheOptions, Resolver, ResolverError, ResolverOptions, Trusted};
 pub use tcp::Tcp;
 pub use tls::Trust;

@@ -25,9 +25,10 @@ use hickory_resolver::{
 };
 use tokio::time::timeout;
 
+use super::secure::Secure;
 use crate::{
     mail::Domain,
-    port::{Dns, HostAnswer, MxAnswer, inbound::Texts},
+    port::{Dns, HostAnswer, MxAnswer, TlsaAnswer, inbound::Texts},
 };
 
 /// Answers in the cache; one takes some hundred octets.
@@ -52,8 +53,21 @@ pub struct ResolverOptions {
     pub patience: Duration,
     /// Whether hosts are asked for IPv6 addresses too.
     pub ipv6: bool,
+    /// Whether proved answers of the servers are believed (DANE), because the way to them is safe.
+    pub dnssec: Trusted,
     /// How long answers are believed, and how many.
     pub cache: CacheOptions,
+}
+
+/// Whose word counts that an answer is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trusted {
+    /// Servers on this machine, when all are.
+    Loopback,
+    /// All servers.
+    All,
+    /// None.
+    Nobody,
 }
 
 /// The bounds of the cache; within them the records' own TTL counts.
@@ -88,6 +102,7 @@ impl Default for ResolverOptions {
             attempts: 2,
             patience: Duration::from_secs(30),
             ipv6: true,
+            dnssec: Trusted::Loopback,
             cache: CacheOptions::default(),
         }
     }
@@ -108,6 +123,7 @@ pub enum ResolverError {
 #[derive(Clone)]
 pub struct Resolver {
     client: TokioResolver,
+    secure: Option<Secure>,
     patience: Duration,
     ipv6: bool,
 }
@@ -121,6 +137,7 @@ impl Resolver {
         } else {
             options.servers.iter().copied().map(server).collect()
         };
+        let secure = secure(options, &servers);
         // No search list: recipient domains are complete, and `example` must not become `example.corp.example`.
         let config = ResolverConfig::from_parts(None, Vec::new(), servers);
         let client = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
@@ -129,6 +146,7 @@ impl Resolver {
             .map_err(ResolverError::Setup)?;
         Ok(Self {
             client,
+            secure,
             patience: options.patience,
             ipv6: options.ipv6,
         })
@@ -196,6 +214,19 @@ impl Texts for Resolver {
     }
 }
 
+/// Who is asked for proved answers, if anybody is.
+fn secure(options: &ResolverOptions, servers: &[NameServerConfig]) -> Option<Secure> {
+    let port = |server: &NameServerConfig| server.connections.first().map_or(53, |way| way.port);
+    let addresses = servers.iter().map(|server| SocketAddr::new(server.ip, port(server)));
+    let addresses: Vec<SocketAddr> = addresses.collect();
+    let is_safe = match options.dnssec {
+        Trusted::All => true,
+        Trusted::Loopback => addresses.iter().all(|server| server.ip().is_loopback()),
+        Trusted::Nobody => false,
+    };
+    is_safe.then(|| Secure::new(addresses, options.timeout))
+}
+
 impl Dns for Resolver {
     async fn mx(&self, domain: &Domain) -> MxAnswer {
         match self.ask(domain.as_str(), RecordType::MX).await {
@@ -203,6 +234,17 @@ impl Dns for Resolver {
             Ok(records) => MxAnswer::Hosts(records.into_iter().filter_map(host).collect()),
             Err(Silence::NoSuchName) => MxAnswer::NoSuchDomain,
             Err(Silence::Trouble(what)) => MxAnswer::Trouble(what),
+        }
+    }
+
+    async fn texts(&self, name: &str) -> Vec<String> {
+        Self::texts(self, name).await
+    }
+
+    async fn tlsa(&self, host: &str) -> TlsaAnswer {
+        match &self.secure {
+            Some(secure) => secure.tlsa(host).await,
+            None => TlsaAnswer::None,
         }
     }
 

@@ -32,6 +32,30 @@ pub enum HostAnswer {
     Trouble(String),
 }
 
+/// One TLSA record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tlsa {
+    /// Whose certificate it names: 2 an issuer's, 3 the host's own; 0 and 1 do not count for SMTP.
+    pub usage: u8,
+    /// 0: of the certificate, 1: of its public key.
+    pub selector: u8,
+    /// 0: the whole, 1: SHA-256, 2: SHA-512.
+    pub matching: u8,
+    /// What is compared.
+    pub data: Vec<u8>,
+}
+
+/// What proved DNS says about `_25._tcp.HOST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsaAnswer {
+    /// Proved records.
+    Secure(Vec<Tlsa>),
+    /// Proof that there are none, or a zone that is not signed: no DANE here.
+    None,
+    /// The host's zone is signed, and this answer is missing or forged.
+    Bogus(String),
+}
+
 /// Asks DNS.
 pub trait Dns: Send + Sync + 'static {
     /// MX records of a domain.
@@ -39,6 +63,18 @@ pub trait Dns: Send + Sync + 'static {
 
     /// Address records of a host.
     fn addresses(&self, host: &str) -> impl Future<Output = HostAnswer> + Send;
+
+    /// TXT records of a name, each with its strings joined; none when there are none or nobody answers.
+    fn texts(&self, name: &str) -> impl Future<Output = Vec<String>> + Send {
+        let _ = name;
+        std::future::ready(Vec::new())
+    }
+
+    /// What proved DNS says about the certificate of a mail host at port 25.
+    fn tlsa(&self, host: &str) -> impl Future<Output = TlsaAnswer> + Send {
+        let _ = host;
+        std::future::ready(TlsaAnswer::None)
+    }
 }
 
 /// A byte stream to a receiver, in clear or under TLS.

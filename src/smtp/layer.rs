@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
@@ -21,6 +22,12 @@ pub(crate) enum Layer<W> {
 }
 
 impl<W> Layer<W> {
+    /// The certificates that the host showed; none in clear.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        let Self::Tls(stream) = self else { return &[] };
+        stream.get_ref().1.peer_certificates().unwrap_or_default()
+    }
+
     /// Version and cipher suite; `None` in clear.
     pub(crate) fn tls_name(&self) -> Option<String> {
         let Self::Tls(stream) = self else { return None };

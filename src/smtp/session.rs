@@ -6,11 +6,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, pki_types::CertificateDer};
 
-use super::{Capabilities, Login, Timeouts, login::Mechanism, talk::Talk};
+use super::{
+    Capabilities, Login, Timeouts,
+    login::Mechanism,
+    talk::{Talk, Unshaken},
+};
 use crate::{
-    mail::{Domain, Evidence, Reply, Stage, Trouble, TroubleKind},
+    mail::{Domain, Evidence, Reply, ResultType, Stage, Trouble, TroubleKind},
     port::Wire,
 };
 
@@ -49,6 +53,8 @@ pub struct Unopened {
     pub evidence: Evidence,
     /// The handshake of an opportunistic STARTTLS failed: a new connection with [`Tls::Off`] may work.
     pub clear_may_work: bool,
+    /// What was wrong with TLS, if that was it.
+    pub tls_fault: Option<ResultType>,
 }
 
 impl From<Evidence> for Unopened {
@@ -56,6 +62,7 @@ impl From<Evidence> for Unopened {
         Self {
             evidence,
             clear_may_work: false,
+            tls_fault: None,
         }
     }
 }
@@ -138,6 +145,11 @@ impl<W> Session<W> {
         self.tls.as_deref()
     }
 
+    /// The certificates that the host showed, its own first; none in clear.
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.talk.certificates()
+    }
+
     /// The host's name.
     pub fn host(&self) -> &str {
         &self.host
@@ -199,7 +211,10 @@ async fn secure<W: Wire>(
     match missing {
         // Not a refusal of the letter: the host may have its certificate again tomorrow.
         Some(what) if is_required => {
-            Err(Trouble::new(Stage::StartTls, TroubleKind::Tls, what).into())
+            Err(Unopened {
+                tls_fault: Some(ResultType::StarttlsNotSupported),
+                ..Trouble::new(Stage::StartTls, TroubleKind::Tls, what).into()
+            })
         }
         Some(_) => Ok((talk, offered)),
         None => shake_hands(talk, config, hello, is_required).await,
@@ -213,10 +228,11 @@ async fn shake_hands<W: Wire>(
     is_required: bool,
 ) -> Result<(Talk<W>, Capabilities), Unopened> {
     let upgraded = talk.upgrade(config, hello.host).await;
-    let mut talk = upgraded.map_err(|trouble| Unopened {
+    let mut talk = upgraded.map_err(|Unshaken { trouble, fault }| Unopened {
         // Injected octets (`Garbage`) are an attack on the way; going on in clear is what the attacker wants.
         clear_may_work: !is_required && trouble.kind == TroubleKind::Tls,
         evidence: Evidence::Broken(trouble),
+        tls_fault: Some(fault),
     })?;
     let offered = introduce(&mut talk, hello.ehlo).await?;
     Ok((talk, offered))

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::{io::AsyncWriteExt, time::timeout};
 use tokio_rustls::TlsConnector;
 
@@ -21,8 +24,9 @@ use super::{
     layer::Layer,
 };
 use crate::{
-    mail::{Reply, Stage, Trouble, TroubleKind},
+    mail::{Reply, ResultType, Stage, Trouble, TroubleKind},
     port::Wire,
+    tls::certificate,
 };
 
 /// Most octets in one write, so that each has a limit of its own (RFC 5321 §4.5.3.2.5).
@@ -39,11 +43,25 @@ pub(crate) enum Unhanded {
     Withheld,
 }
 
+/// Why there is no TLS.
+#[derive(Debug)]
+pub(crate) struct Unshaken {
+    pub(crate) trouble: Trouble,
+    pub(crate) fault: ResultType,
+}
+
 /// A wire and what came from it.
 pub(crate) struct Talk<W> {
     layer: Layer<W>,
     inbox: Inbox,
     timeouts: Timeouts,
+}
+
+impl<W> Talk<W> {
+    /// The certificates that the host showed; none in clear.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.layer.certificates()
+    }
 }
 
 impl<W: Wire> Talk<W> {
@@ -95,16 +113,32 @@ impl<W: Wire> Talk<W> {
         self,
         config: &Arc<ClientConfig>,
         host: &str,
-    ) -> Result<Self, Trouble> {
-        let tls = |what: String| Trouble::new(Stage::StartTls, TroubleKind::Tls, what);
-        self.expect_silence(Stage::StartTls)?;
-        let Layer::Clear(wire) = self.layer else {
-            return Err(tls("the connection is under TLS already".to_owned()));
+    ) -> Result<Self, Unshaken> {
+        let tls = |fault, what: String| Unshaken {
+            trouble: Trouble::new(Stage::StartTls, TroubleKind::Tls, what),
+            fault,
         };
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| tls(error.to_string()))?;
+        let broken = ResultType::ValidationFailure;
+        let silent = self.expect_silence(Stage::StartTls);
+        silent.map_err(|trouble| Unshaken {
+            trouble,
+            fault: broken,
+        })?;
+        let Layer::Clear(wire) = self.layer else {
+            let what = "the connection is under TLS already";
+            return Err(tls(broken, what.to_owned()));
+        };
+        let name = ServerName::try_from(host.to_owned());
+        let name = name.map_err(|error| tls(broken, error.to_string()))?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, wire);
-        let stream = limited(self.timeouts.tls, Stage::StartTls, handshake).await;
-        let stream = stream.map_err(|trouble| tls(trouble.detail))?;
+        let stream = timeout(self.timeouts.tls, handshake).await.map_err(|_| {
+            let silence = silence(Stage::StartTls, self.timeouts.tls);
+            tls(broken, silence.detail)
+        })?;
+        let stream = stream.map_err(|error| {
+            let fault = certificate::of_handshake(&error);
+            tls(fault, trouble(Stage::StartTls, &error).detail)
+        })?;
         Ok(Self {
             layer: Layer::Tls(Box::new(stream)),
             inbox: Inbox::new(),
