@@ -6,6 +6,7 @@
 pub mod inbound;
 mod journal;
 mod net;
+mod tls;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 pub use self::{
     journal::{Claim, Journal, JournalError, Legacy, Word},
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
+    tls::{KeptPolicy, TlsCount, TlsStore},
 };
 use crate::mail::{Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, TlsOutcome, Verdict};
 
@@ -213,7 +215,7 @@ pub struct StoreError {
 }
 
 /// Keeps letters, and the only place that knows which of them are whose.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: TlsStore {
     /// Claims due letters, highest priority first, no lane beyond its room.
     fn lease(&self, ask: LeaseAsk) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 

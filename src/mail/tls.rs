@@ -89,7 +89,7 @@ impl PolicyType {
 }
 
 /// How the security of one session to one host came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TlsOutcome {
     /// The recipient domain whose letter wanted the session.
     pub domain: String,

@@ -26,6 +26,7 @@ mod row;
 pub mod settle;
 pub mod suppressions;
 pub mod sweep;
+pub mod tls;
 pub mod wake;
 
 use std::{sync::Arc, time::Duration};

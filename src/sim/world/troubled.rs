@@ -26,7 +26,7 @@ use crate::{
     mail::{Address, EventKind, Hold, LetterId, Shard, State, Timestamp},
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews, Tenure,
+        Store, StoreError, SuppressionNews, Tenure, TlsStore,
     },
 };
 
@@ -168,6 +168,8 @@ impl StoreLine {
         }
     }
 }
+
+impl TlsStore for StoreLine {}
 
 impl Store for StoreLine {
     async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {

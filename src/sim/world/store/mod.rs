@@ -24,7 +24,7 @@ use crate::{
     policy::StreamKind,
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews, Tenure,
+        Store, StoreError, SuppressionNews, Tenure, TlsStore,
     },
 };
 
@@ -107,6 +107,9 @@ impl MemStore {
         let _ = self.news.send(news);
     }
 }
+
+/// A world is over before a restart could forget a policy.
+impl TlsStore for MemStore {}
 
 impl Store for MemStore {
     async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {

@@ -1,0 +1,296 @@
+//! How secure a session to a host must be: asks, remembers, tells.
+//!
+//! Owns the policies that recipient domains published and the hosts whose TLS is broken. Promises: a domain's policy is known
+//! before its letters reach a connection, and fetched at most once at a time; a policy that was known holds though DNS or the
+//! web fall silent; a host whose opportunistic handshake failed is spoken to in clear for [`BROKEN`] without another try,
+//! unless a policy demands TLS. Leaves what policies demand to `tls`, the walking over hosts to `connection`.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::crew::Crew;
+use crate::{
+    mail::{Domain, PolicyType, ResultType, Timestamp, TlsOutcome},
+    port::{
+        Clock, Dial, Dns, HostAnswer, KeptPolicy, Tlsa, TlsaAnswer, TlsCount, TlsStore, Watch, World,
+    },
+    route::TlsPolicy,
+    tls::{Demand, StsMemory, StsPolicy, demand, fetch, sts},
+};
+
+/// How long a host's broken TLS is remembered.
+const BROKEN: Duration = Duration::from_hours(1);
+
+/// Hosts and domains remembered; beyond it, what is stale goes.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// A policy that does not come in this time does not come (RFC 8461 §3.3 advises a minute; letters wait for it).
+const FETCH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often counts go to the store.
+const ROUND: Duration = Duration::from_secs(10);
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Secured {
+    policies: Mutex<HashMap<Domain, StsMemory>>,
+    broken: Mutex<HashMap<String, Timestamp>>,
+    /// Sessions since the last round, by how they came out.
+    tally: Mutex<HashMap<TlsOutcome, u64>>,
+    /// Kept policies were read.
+    is_loaded: OnceCell<()>,
+}
+
+/// What a session must be, and who says so.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) demand: Demand,
+    basis: PolicyType,
+    lines: Vec<String>,
+}
+
+impl Secured {
+    /// The policy of a domain that holds now.
+    pub(super) fn policy(&self, domain: &Domain, now: Timestamp) -> Option<StsPolicy> {
+        self.policies().get(domain)?.policy(now).cloned()
+    }
+
+    /// Whether a host's TLS was found broken of late.
+    pub(super) fn is_broken(&self, host: &str, now: Timestamp) -> bool {
+        self.broken().get(host).is_some_and(|until| *until > now)
+    }
+
+    /// Notes that a host's handshake failed.
+    pub(super) fn note_broken(&self, host: &str, now: Timestamp) {
+        let mut broken = self.broken();
+        if broken.len() >= REMEMBERED_MAX {
+            broken.retain(|_, until| *until > now);
+        }
+        broken.insert(host.to_owned(), now.plus(BROKEN));
+    }
+
+    /// Counts a session.
+    fn count(&self, outcome: TlsOutcome) {
+        let mut tally = self.tally();
+        // The store is away for long: the rest of the day is not told.
+        if tally.len() < REMEMBERED_MAX || tally.contains_key(&outcome) {
+            *tally.entry(outcome).or_default() += 1;
+        }
+    }
+
+    /// Takes what was counted.
+    fn counted(&self) -> Vec<TlsCount> {
+        let tally = std::mem::take(&mut *self.tally());
+        let counts = tally.into_iter();
+        counts
+            .map(|(outcome, sessions)| TlsCount { outcome, sessions })
+            .collect()
+    }
+
+    /// Counts again what the store did not take.
+    fn uncounted(&self, counts: Vec<TlsCount>) {
+        let mut tally = self.tally();
+        for count in counts {
+            *tally.entry(count.outcome).or_default() += count.sessions;
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, HashMap<TlsOutcome, u64>> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn policies(&self) -> MutexGuard<'_, HashMap<Domain, StsMemory>> {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broken(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memory(&self, domain: &Domain) -> StsMemory {
+        self.policies().get(domain).cloned().unwrap_or_default()
+    }
+
+    fn keep(&self, domain: &Domain, memory: StsMemory, now: Timestamp) {
+        let mut policies = self.policies();
+        if policies.len() >= REMEMBERED_MAX {
+            policies.retain(|_, memory| memory.policy(now).is_some());
+        }
+        policies.insert(domain.clone(), memory);
+    }
+}
+
+/// Brings counts to the store until told to stop, and a last time then.
+pub(super) async fn bring<W: World>(world: &W, secured: &Secured, stop: CancellationToken) {
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = stop.run_until_cancelled(sleep(ROUND)).await.is_some();
+        let counts = secured.counted();
+        if counts.is_empty() {
+            continue;
+        }
+        let added = world.store().count_sessions(&counts, world.clock().now());
+        if let Err(trouble) = added.await {
+            error!(error = ?trouble, "Sessions could not be counted for TLS reports; trying again");
+            secured.uncounted(counts);
+        }
+    }
+}
+
+/// Learns a domain's policy, if it has one and it is new.
+pub(super) async fn learn<W: World>(crew: &Crew<W>, domain: &Domain) {
+    crew.secured.is_loaded.get_or_init(|| load(crew)).await;
+    let texts = crew.world.dns().texts(&format!("_mta-sts.{domain}")).await;
+    let id = sts::record_id(&texts);
+    let now = crew.world.clock().now();
+    let mut memory = crew.secured.memory(domain);
+    let Some(id) = id.filter(|id| memory.wants_fetch(Some(id), now)) else {
+        return;
+    };
+    match fetched(crew, domain).await {
+        Ok(policy) => {
+            info!(%domain, mode = ?policy.mode, "Learnt an MTA-STS policy");
+            keep(crew, domain, &id, &policy, now).await;
+            memory.learn(&id, policy, now);
+        }
+        Err((fault, why)) => {
+            warn!(%domain, error = %why, "An MTA-STS policy could not be learnt");
+            memory.failed_at = Some(now);
+            tell(crew, domain, "", PolicyType::Sts, Vec::new(), Some(fault));
+        }
+    }
+    crew.secured.keep(domain, memory, now);
+}
+
+/// What was known before a restart is known after it.
+async fn load<W: World>(crew: &Crew<W>) {
+    let now = crew.world.clock().now();
+    match crew.world.store().kept_policies().await {
+        Ok(kept) => {
+            for (domain, kept) in kept {
+                if let Ok(policy) = StsPolicy::parse(kept.text.as_bytes()) {
+                    let mut memory = StsMemory::default();
+                    memory.learn(&kept.id, policy, kept.fetched_at);
+                    crew.secured.keep(&domain, memory, now);
+                }
+            }
+        }
+        Err(trouble) => error!(error = ?trouble, "Could not read the MTA-STS policies that are kept"),
+    }
+}
+
+async fn keep<W: World>(
+    crew: &Crew<W>,
+    domain: &Domain,
+    id: &str,
+    policy: &StsPolicy,
+    now: Timestamp,
+) {
+    let kept = KeptPolicy {
+        id: id.to_owned(),
+        text: policy.lines().join("\n"),
+        fetched_at: now,
+    };
+    if let Err(trouble) = crew.world.store().keep_policy(domain, &kept).await {
+        error!(error = ?trouble, "An MTA-STS policy could not be kept");
+    }
+}
+
+async fn fetched<W: World>(
+    crew: &Crew<W>,
+    domain: &Domain,
+) -> Result<StsPolicy, (ResultType, String)> {
+    let octets = timeout(FETCH_PATIENCE, over_https(crew, domain)).await;
+    let octets = octets.map_err(|_| format!("nothing within {FETCH_PATIENCE:?}"));
+    let octets = octets.and_then(|octets| octets);
+    let octets = octets.map_err(|why| (ResultType::StsPolicyFetchError, why))?;
+    StsPolicy::parse(&octets).map_err(|fault| (ResultType::StsPolicyInvalid, fault.to_string()))
+}
+
+async fn over_https<W: World>(crew: &Crew<W>, domain: &Domain) -> Result<Bytes, String> {
+    let host = format!("mta-sts.{domain}");
+    let HostAnswer::Addresses(addresses) = crew.world.dns().addresses(&host).await else {
+        return Err(format!("{host} has no address"));
+    };
+    let mut last = format!("{host} has no address");
+    for address in addresses.into_iter().take(2) {
+        match crew.world.dial().dial_at(None, address, 443).await {
+            Ok(wire) => {
+                let trust = &crew.desk.trust.public_roots;
+                let policy = fetch::policy(wire, trust, &host).await;
+                return policy.map_err(|fault| fault.to_string());
+            }
+            Err(trouble) => last = trouble.detail,
+        }
+    }
+    Err(last)
+}
+
+/// What a session to `host` for a letter to `domain` must be.
+pub(super) async fn wanted<W: World>(
+    crew: &Crew<W>,
+    usual: TlsPolicy,
+    domain: &Domain,
+    host: &str,
+) -> Wanted {
+    let now = crew.world.clock().now();
+    let policy = crew.secured.policy(domain, now);
+    let tlsa = match usual {
+        TlsPolicy::Off => TlsaAnswer::None,
+        _ => crew.world.dns().tlsa(host).await,
+    };
+    let (demand, basis) = demand(usual, host, policy.as_ref(), &tlsa);
+    let lines = match (&tlsa, policy) {
+        (TlsaAnswer::Secure(records), _) if basis == PolicyType::Tlsa => {
+            records.iter().map(Tlsa::text).collect()
+        }
+        (_, Some(policy)) if basis == PolicyType::Sts => policy.lines(),
+        _ => Vec::new(),
+    };
+    Wanted {
+        demand,
+        basis,
+        lines,
+    }
+}
+
+/// Tells how the security of a session came out.
+pub(super) fn told<W: World>(
+    crew: &Crew<W>,
+    domain: &Domain,
+    host: &str,
+    wanted: &Wanted,
+    fault: Option<ResultType>,
+) {
+    tell(crew, domain, host, wanted.basis, wanted.lines.clone(), fault);
+}
+
+fn tell<W: World>(
+    crew: &Crew<W>,
+    domain: &Domain,
+    host: &str,
+    basis: PolicyType,
+    policy: Vec<String>,
+    fault: Option<ResultType>,
+) {
+    let outcome = TlsOutcome {
+        domain: domain.as_str().to_owned(),
+        host: host.to_owned(),
+        basis,
+        policy,
+        fault,
+    };
+    crew.world.watch().secured(&outcome);
+    crew.secured.count(outcome);
+}
