@@ -284,15 +284,6 @@ impl World {
         }
         true
     }
-
-    fn page(&self, status: u16, body: &str) -> Answer {
-        Answer::Page(Ok(Page {
-            status,
-            location: (status == 301).then(|| "https://www.example.com/".to_owned()),
-            body: body.as_bytes().to_vec(),
-            certificate: Certificate::Good,
-        }))
-    }
 }
 
 impl Ask for World {
@@ -301,9 +292,7 @@ impl Ask for World {
         match question {
             Question::Door { .. } => Answer::Door(told.door.clone()),
             Question::Clock(_) => Answer::Clock(told.clock.clone()),
-            Question::Get(url) if url.contains("mta-sts") => {
-                self.page(told.policy_status, &told.policy)
-            }
+            Question::Get(url) if url.contains("mta-sts") => page(told.policy_status, &told.policy),
             Question::Get(_) | Question::OneClick(_) => {
                 if let Some(why) = &told.failed {
                     return Answer::Page(Err(why.clone()));
@@ -313,7 +302,7 @@ impl Ask for World {
                 } else {
                     told.post
                 };
-                let Answer::Page(Ok(mut page)) = self.page(status, "") else {
+                let Answer::Page(Ok(mut page)) = page(status, "") else {
                     unreachable!()
                 };
                 page.certificate = told.certificate.clone();
@@ -322,6 +311,15 @@ impl Ask for World {
             _ => self.inquirer.ask(question).await,
         }
     }
+}
+
+fn page(status: u16, body: &str) -> Answer {
+    Answer::Page(Ok(Page {
+        status,
+        location: (status == 301).then(|| "https://www.example.com/".to_owned()),
+        body: body.as_bytes().to_vec(),
+        certificate: Certificate::Good,
+    }))
 }
 
 fn breakage(word: &str) -> Breakage {
