@@ -1,7 +1,7 @@
 //! SPF (RFC 7208): may each source send for the return path and under its EHLO name?
 //!
 //! Owns the findings. Leaves reading a record to [`terms`], counting look-ups to [`walk`], and the judgement that a receiver
-//! would pass to `mail-auth`, by way of [`evaluate`].
+//! would pass to `mail-auth`, by way of [`evaluate()`].
 
 mod evaluate;
 mod terms;
