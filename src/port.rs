@@ -18,7 +18,9 @@ pub use self::{
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
     tls::{KeptPolicy, TlsCount, TlsStore},
 };
-use crate::mail::{Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, TlsOutcome, Verdict};
+use crate::mail::{
+    Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, TlsOutcome, Verdict,
+};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {

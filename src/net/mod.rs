@@ -6,12 +6,14 @@
 //! between hosts to `route`. Read [`resolver`] for how DNS answers are told apart.
 
 pub mod clock;
+pub mod inquire;
 pub mod resolver;
 mod secure;
 pub mod tcp;
 pub mod tls;
 
 pub use clock::{RealDice, SystemClock};
+pub use inquire::Inquirer;
 pub use resolver::{CacheOptions, Resolver, ResolverError, ResolverOptions, Trusted};
 pub use tcp::Tcp;
 pub use tls::Trust;

@@ -163,7 +163,7 @@ impl Resolver {
     }
 
     /// Asks for one type of record; `Ok` with nothing means that the name exists without any.
-    async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
+    pub(super) async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
         let name = fqdn(name)?;
         let answer = within(self.patience, self.client.lookup(name.clone(), kind)).await;
         match answer {
@@ -203,8 +203,10 @@ impl Resolver {
 }
 
 /// Why there are no records.
-enum Silence {
+pub(super) enum Silence {
+    /// NXDOMAIN.
     NoSuchName,
+    /// Anything else, in words.
     Trouble(String),
 }
 
@@ -217,7 +219,9 @@ impl Texts for Resolver {
 /// Who is asked for proved answers, if anybody is.
 fn secure(options: &ResolverOptions, servers: &[NameServerConfig]) -> Option<Secure> {
     let port = |server: &NameServerConfig| server.connections.first().map_or(53, |way| way.port);
-    let addresses = servers.iter().map(|server| SocketAddr::new(server.ip, port(server)));
+    let addresses = servers
+        .iter()
+        .map(|server| SocketAddr::new(server.ip, port(server)));
     let addresses: Vec<SocketAddr> = addresses.collect();
     let is_safe = match options.dnssec {
         Trusted::All => true,

@@ -165,7 +165,10 @@ async fn put(server: SocketAddr, name: &Name, kind: RecordType) -> io::Result<Pr
 fn question(name: &Name, kind: RecordType) -> Message {
     let mut question = Message::query();
     question.metadata.id = {
-        #[expect(clippy::disallowed_methods, reason = "an id that nobody off the path guesses")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an id that nobody off the path guesses"
+        )]
         let id = rand::rng().random();
         id
     };
@@ -201,7 +204,9 @@ async fn over_udp(server: SocketAddr, packet: &[u8], question: &Message) -> io::
 async fn over_tcp(server: SocketAddr, packet: &[u8], question: &Message) -> io::Result<Message> {
     let mut stream = TcpStream::connect(server).await?;
     let size = u16::try_from(packet.len()).map_err(io::Error::other)?;
-    stream.write_all(&[&size.to_be_bytes()[..], packet].concat()).await?;
+    stream
+        .write_all(&[&size.to_be_bytes()[..], packet].concat())
+        .await?;
     let mut room = vec![0; usize::from(stream.read_u16().await?)];
     stream.read_exact(&mut room).await?;
     let answer = Message::from_vec(&room).map_err(io::Error::other)?;

@@ -160,10 +160,12 @@ fn compose(question: &Message, zone: &SharedZone) -> Option<Message> {
         reply.metadata.response_code = ResponseCode::FormErr;
         return Some(reply);
     };
-    let known = zone
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .answer(query);
+    let zone = zone.read().unwrap_or_else(PoisonError::into_inner);
+    let known = zone.answer(query);
+    // Told only to those who ask for it (RFC 6840 §5.8).
+    reply.metadata.authentic_data =
+        question.metadata.authentic_data && zone.is_signed(query.name());
+    drop(zone);
     match known {
         Answer::Silence => return None,
         Answer::Refused(code) => reply.metadata.response_code = code,

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use rustls_pki_types::CertificateDer;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +21,9 @@ use super::{
     plan::{Breakage, Family, HostPlan, Plan, ProviderPlan, SitePlan},
     provider::{Books, Provider},
     tally::{Ledger, Letters, Tally},
-    tls,
+    tls::{self, Authority},
     verify::Inspector,
+    web::{Pages, Web},
     zone::{Fault, Zone},
 };
 
@@ -38,6 +40,8 @@ pub struct SmallInternet {
     reroute: HashMap<IpAddr, SocketAddr>,
     ledger: Arc<Ledger>,
     inspector: Arc<Inspector>,
+    authority: Authority,
+    pages: Arc<Pages>,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -53,6 +57,8 @@ impl SmallInternet {
             reroute: HashMap::new(),
             ledger: Arc::new(Ledger::new(names, plan.remember)),
             inspector: Arc::new(Inspector::new()?),
+            authority: Authority::new()?,
+            pages: Arc::default(),
             tasks: JoinSet::new(),
             stop: CancellationToken::new(),
         };
@@ -62,6 +68,7 @@ impl SmallInternet {
         for (name, text) in &plan.texts {
             internet.publish_txt(name, text);
         }
+        internet.open_web(&plan).await?;
         let serving = server.serve(Arc::clone(&internet.zone), internet.stop.clone());
         internet.tasks.spawn(serving);
         Ok(internet)
@@ -83,6 +90,30 @@ impl SmallInternet {
         self.inspector.publish(name, text);
     }
 
+    /// Publishes the lines of a zone file beside what is there.
+    pub fn publish_zone(&self, lines: &str) -> Result<(), SimError> {
+        let added = self.zone().add_file(lines);
+        added.map_err(|why| SimError::Records { why })
+    }
+
+    /// Takes the records of these lines away.
+    pub fn withdraw_zone(&self, lines: &str) -> Result<(), SimError> {
+        let removed = self.zone().remove_file(lines);
+        removed.map_err(|why| SimError::Records { why })
+    }
+
+    /// Takes all records of a type away; a type that nobody knows changes nothing.
+    pub fn withdraw(&self, name: &str, kind: &str) {
+        if let Ok(kind) = kind.parse() {
+            self.zone().remove(name, kind);
+        }
+    }
+
+    /// Makes a name fail from now on.
+    pub fn break_name(&self, name: &str, breakage: Breakage) {
+        break_in(&mut self.zone(), name, breakage);
+    }
+
     /// The counters at this moment.
     pub fn tally(&self) -> Tally {
         self.ledger.tally()
@@ -100,12 +131,64 @@ impl SmallInternet {
         self.ledger.tally()
     }
 
+    /// The certificate that stands behind every certified host and every web page.
+    pub fn root(&self) -> CertificateDer<'static> {
+        self.authority.root()
+    }
+
+    /// Makes every answer at and below a name count as proved, as behind a resolver that validates DNSSEC.
+    pub fn sign(&self, name: &str) {
+        self.zone().sign(name);
+    }
+
+    /// Changes the policy of a domain whose policy is in the plan; `id` is that of its record.
+    pub fn set_policy(&self, domain: &str, id: &str, policy: &str) {
+        self.pages.set(domain, policy);
+        self.publish_txt(&format!("_mta-sts.{domain}"), &format!("v=STSv1; id={id};"));
+    }
+
+    /// What was posted to any web page.
+    pub fn posted(&self) -> Vec<Vec<u8>> {
+        self.pages.posted()
+    }
+
+    /// Opens the web server of all policies, if there are any.
+    async fn open_web(&mut self, plan: &Plan) -> Result<(), SimError> {
+        if plan.policies.is_empty() {
+            return Ok(());
+        }
+        let hosts = plan
+            .policies
+            .iter()
+            .map(|(domain, _)| format!("mta-sts.{domain}"));
+        let hosts: Vec<String> = hosts.collect();
+        let web = Web::bind(self.authority.certified(hosts.clone())?).await?;
+        let socket = web.address()?;
+        for host in &hosts {
+            self.name_host(&HostPlan::new(host, 0), socket)?;
+        }
+        for (domain, policy) in &plan.policies {
+            self.set_policy(domain, "1", policy);
+        }
+        let serving = web.serve(Arc::clone(&self.pages), self.stop.clone());
+        self.tasks.spawn(serving);
+        Ok(())
+    }
+
+    fn acceptor(&self, names: Vec<String>, certified: bool) -> Result<TlsAcceptor, SimError> {
+        if certified {
+            self.authority.certified(names)
+        } else {
+            tls::self_signed(names)
+        }
+    }
+
     fn open(&mut self, place: u16, plan: &Plan, provider: &ProviderPlan) -> Result<(), SimError> {
         let hosts = provider.sites.iter().flat_map(|site| &site.hosts);
         let names = hosts.map(|host| host.name.clone()).collect();
         let tls = provider
             .starttls
-            .then(|| tls::acceptor(names))
+            .then(|| self.acceptor(names, provider.certified))
             .transpose()?;
         let books = Books {
             ledger: Arc::clone(&self.ledger),
@@ -189,14 +272,18 @@ fn documentation_v6(number: usize) -> Ipv6Addr {
 fn zone_of(plan: &Plan) -> Zone {
     let mut zone = Zone::default();
     for (domain, breakage) in &plan.broken {
-        match breakage {
-            Breakage::NullMx => zone.add_mx(domain, 0, ""),
-            Breakage::NoSuchDomain => {}
-            Breakage::ServFail => zone.set_fault(domain, Fault::Broken),
-            Breakage::NoAnswer => zone.set_fault(domain, Fault::Silent),
-            Breakage::DanglingMx => zone.add_mx(domain, 10, &format!("nowhere.{domain}")),
-            Breakage::AliasLoop => zone.set_alias(domain, domain),
-        }
+        break_in(&mut zone, domain, *breakage);
     }
     zone
+}
+
+fn break_in(zone: &mut Zone, domain: &str, breakage: Breakage) {
+    match breakage {
+        Breakage::NullMx => zone.add_mx(domain, 0, ""),
+        Breakage::NoSuchDomain => {}
+        Breakage::ServFail => zone.set_fault(domain, Fault::Broken),
+        Breakage::NoAnswer => zone.set_fault(domain, Fault::Silent),
+        Breakage::DanglingMx => zone.add_mx(domain, 10, &format!("nowhere.{domain}")),
+        Breakage::AliasLoop => zone.set_alias(domain, domain),
+    }
 }

@@ -25,6 +25,7 @@ mod tally;
 mod temper;
 mod tls;
 mod verify;
+mod web;
 mod wire;
 mod witness;
 pub mod world;

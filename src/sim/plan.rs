@@ -17,6 +17,8 @@ pub struct Plan {
     pub broken: Vec<(String, Breakage)>,
     /// TXT records: DKIM keys of the senders. More can be published later.
     pub texts: Vec<(String, String)>,
+    /// MTA-STS policies by domain, as its web server gives them; their TXT records are published too. They can be changed later.
+    pub policies: Vec<(String, String)>,
     /// Which accepted letters are checked.
     pub verify: Verify,
     /// Whether each letter is remembered, so that both ends can be compared one by one.
@@ -38,6 +40,9 @@ pub struct ProviderPlan {
     pub sites: Vec<SitePlan>,
     /// Whether STARTTLS is offered.
     pub starttls: bool,
+    /// Whether its certificates lead to the root of the small internet ([`super::SmallInternet::root`]); else they are
+    /// signed by nobody but themselves, as those of most mail hosts.
+    pub certified: bool,
     /// Whether addresses in UTF-8 are taken.
     pub smtputf8: bool,
 }
@@ -123,6 +128,7 @@ impl Plan {
             providers: Vec::new(),
             broken: Vec::new(),
             texts: Vec::new(),
+            policies: Vec::new(),
             verify: Verify::All,
             remember: true,
             weights: Vec::new(),
@@ -146,6 +152,7 @@ impl ProviderPlan {
             temper,
             sites: Vec::new(),
             starttls: true,
+            certified: false,
             smtputf8: false,
         }
     }

@@ -110,7 +110,10 @@ impl Sink {
         let listener = TcpListener::bind(plan.listen).await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         let names = || vec!["sink.example".to_owned()];
-        let tls = plan.starttls.then(|| tls::acceptor(names())).transpose()?;
+        let tls = plan
+            .starttls
+            .then(|| tls::self_signed(names()))
+            .transpose()?;
         let shared = Arc::new(Shared::new(plan, tls));
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();

@@ -210,12 +210,10 @@ async fn secure<W: Wire>(
     };
     match missing {
         // Not a refusal of the letter: the host may have its certificate again tomorrow.
-        Some(what) if is_required => {
-            Err(Unopened {
-                tls_fault: Some(ResultType::StarttlsNotSupported),
-                ..Trouble::new(Stage::StartTls, TroubleKind::Tls, what).into()
-            })
-        }
+        Some(what) if is_required => Err(Unopened {
+            tls_fault: Some(ResultType::StarttlsNotSupported),
+            ..Trouble::new(Stage::StartTls, TroubleKind::Tls, what).into()
+        }),
         Some(_) => Ok((talk, offered)),
         None => shake_hands(talk, config, hello, is_required).await,
     }

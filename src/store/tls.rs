@@ -38,7 +38,11 @@ impl TlsStore for PgStore {
             OffsetDateTime::from(policy.fetched_at),
         )
         .execute(&self.calm);
-        answer(async { kept.await.map_err(trouble(format!("keeping the policy of {domain}"))) }).await?;
+        answer(async {
+            kept.await
+                .map_err(trouble(format!("keeping the policy of {domain}")))
+        })
+        .await?;
         Ok(())
     }
 }
@@ -69,7 +73,9 @@ async fn add(pool: &PgPool, counts: &[TlsCount], now: Timestamp) -> Result<(), S
     let texts = |of: fn(&TlsOutcome) -> String| -> Vec<String> {
         counts.iter().map(|count| of(&count.outcome)).collect()
     };
-    let sessions = counts.iter().map(|count| i64::try_from(count.sessions).unwrap_or(i64::MAX));
+    let sessions = counts
+        .iter()
+        .map(|count| i64::try_from(count.sessions).unwrap_or(i64::MAX));
     let sessions: Vec<i64> = sessions.collect();
     sqlx::query!(
         r#"insert into postrider.tls_session (day, domain, policy_type, host, result, policy, sessions)
@@ -189,9 +195,16 @@ impl PgStore {
     pub async fn purge_tls(&self, before: Timestamp) -> Result<(), StoreError> {
         let day = OffsetDateTime::from(before).date();
         let purged = async {
-            sqlx::query!("delete from postrider.tls_session where day < $1", day).execute(&self.calm).await?;
-            sqlx::query!("delete from postrider.tls_report where day < $1", day).execute(&self.calm).await
+            sqlx::query!("delete from postrider.tls_session where day < $1", day)
+                .execute(&self.calm)
+                .await?;
+            sqlx::query!("delete from postrider.tls_report where day < $1", day)
+                .execute(&self.calm)
+                .await
         };
-        purged.await.map(|_| ()).map_err(trouble("forgetting old TLS sessions"))
+        purged
+            .await
+            .map(|_| ())
+            .map_err(trouble("forgetting old TLS sessions"))
     }
 }

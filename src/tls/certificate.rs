@@ -50,7 +50,9 @@ pub fn look(
     };
     let seconds = u64::try_from(now.seconds()).unwrap_or(0);
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-    let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+    let algorithms = aws_lc_rs::default_provider()
+        .signature_verification_algorithms
+        .all;
     let seen = ParsedCertificate::try_from(first).and_then(|first| {
         verify_server_cert_signed_by_trust_anchor(&first, roots, chain, now, algorithms)?;
         verify_server_name(&first, &name)
@@ -69,9 +71,18 @@ mod tests {
             assert_eq!(of_handshake(&error), expected);
         };
         check(CertificateError::Expired, ResultType::CertificateExpired);
-        check(CertificateError::NotValidForName, ResultType::CertificateHostMismatch);
-        check(CertificateError::UnknownIssuer, ResultType::CertificateNotTrusted);
-        check(CertificateError::ApplicationVerificationFailure, ResultType::TlsaInvalid);
+        check(
+            CertificateError::NotValidForName,
+            ResultType::CertificateHostMismatch,
+        );
+        check(
+            CertificateError::UnknownIssuer,
+            ResultType::CertificateNotTrusted,
+        );
+        check(
+            CertificateError::ApplicationVerificationFailure,
+            ResultType::TlsaInvalid,
+        );
         let other = io::Error::from(io::ErrorKind::UnexpectedEof);
         assert_eq!(of_handshake(&other), ResultType::ValidationFailure);
     }
@@ -82,15 +93,35 @@ mod tests {
         let der = issued.cert.der().clone();
         let mut roots = RootCertStore::empty();
         let check = |roots: &RootCertStore, host, now, expected| {
-            let found = look(std::slice::from_ref(&der), host, roots, Timestamp::from_seconds(now));
+            let found = look(
+                std::slice::from_ref(&der),
+                host,
+                roots,
+                Timestamp::from_seconds(now),
+            );
             assert_eq!(found, expected, "{host} {now}");
         };
         let now = 1_795_000_000;
-        check(&roots, "mx.example.com", now, Some(ResultType::CertificateNotTrusted));
+        check(
+            &roots,
+            "mx.example.com",
+            now,
+            Some(ResultType::CertificateNotTrusted),
+        );
         roots.add(der.clone()).unwrap();
         check(&roots, "mx.example.com", now, None);
-        check(&roots, "mx.example.net", now, Some(ResultType::CertificateHostMismatch));
-        check(&roots, "mx.example.com", 99_999_999_999, Some(ResultType::CertificateExpired));
+        check(
+            &roots,
+            "mx.example.net",
+            now,
+            Some(ResultType::CertificateHostMismatch),
+        );
+        check(
+            &roots,
+            "mx.example.com",
+            99_999_999_999,
+            Some(ResultType::CertificateExpired),
+        );
         let nothing = look(&[], "mx.example.com", &roots, Timestamp::from_seconds(now));
         assert_eq!(nothing, Some(ResultType::ValidationFailure));
     }

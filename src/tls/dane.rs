@@ -99,7 +99,8 @@ impl Dane {
             }
         }
         // A record may bring the whole certificate, so that the host need not send it.
-        let whole = |record: &&Tlsa| record.usage == 2 && record.selector == 0 && record.matching == 0;
+        let whole =
+            |record: &&Tlsa| record.usage == 2 && record.selector == 0 && record.matching == 0;
         for record in self.records.iter().filter(whole) {
             let _ = anchors.add(CertificateDer::from(record.data.clone()));
         }
@@ -151,6 +152,8 @@ impl ServerCertVerifier for Dane {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.crypto.signature_verification_algorithms.supported_schemes()
+        self.crypto
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

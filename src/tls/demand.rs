@@ -42,7 +42,11 @@ pub fn demand(
 }
 
 fn of_records(usual: TlsPolicy, records: &[Tlsa]) -> Demand {
-    let usable: Vec<Tlsa> = records.iter().filter(|record| record.is_usable()).cloned().collect();
+    let usable: Vec<Tlsa> = records
+        .iter()
+        .filter(|record| record.is_usable())
+        .cloned()
+        .collect();
     match (usable.is_empty(), usual) {
         (false, _) => Demand::Dane(usable),
         // The host has promised TLS, if nothing that can be looked at (RFC 7672 §2.2).
@@ -110,12 +114,24 @@ mod tests {
             check(policy, mx, Some(StsMode::None), &none, &usual(policy));
         }
         let enforce = Some(StsMode::Enforce);
-        check(Opportunistic, mx, enforce, &none, &(Demand::Verified, PolicyType::Sts));
+        check(
+            Opportunistic,
+            mx,
+            enforce,
+            &none,
+            &(Demand::Verified, PolicyType::Sts),
+        );
         let skip = (Demand::Skip(ResultType::StsPolicyInvalid), PolicyType::Sts);
         check(Opportunistic, other, enforce, &none, &skip);
         let watched = (Demand::Watched(Opportunistic), PolicyType::Sts);
         check(Opportunistic, mx, Some(StsMode::Testing), &none, &watched);
-        check(Opportunistic, other, Some(StsMode::Testing), &none, &watched);
+        check(
+            Opportunistic,
+            other,
+            Some(StsMode::Testing),
+            &none,
+            &watched,
+        );
 
         let secure = TlsaAnswer::Secure(vec![record(3), record(0)]);
         let dane = (Demand::Dane(vec![record(3)]), PolicyType::Tlsa);
@@ -123,7 +139,13 @@ mod tests {
         let unusable = TlsaAnswer::Secure(vec![record(1)]);
         let required = (Demand::Usual(Required), PolicyType::Tlsa);
         check(Opportunistic, mx, None, &unusable, &required);
-        check(Verified, mx, None, &unusable, &(Demand::Usual(Verified), PolicyType::Tlsa));
+        check(
+            Verified,
+            mx,
+            None,
+            &unusable,
+            &(Demand::Usual(Verified), PolicyType::Tlsa),
+        );
         let bogus = TlsaAnswer::Bogus("SERVFAIL".to_owned());
         let skip = (Demand::Skip(ResultType::DnssecInvalid), PolicyType::Tlsa);
         check(Opportunistic, mx, enforce, &bogus, &skip);

@@ -99,13 +99,19 @@ async fn ask<W: Wire>(
     request: Request<Full<Bytes>>,
     body_max: usize,
 ) -> Result<(Response<()>, Bytes), FetchFault> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchFault::Name(host.to_owned()))?;
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|_| FetchFault::Name(host.to_owned()))?;
     let handshake = TlsConnector::from(Arc::clone(trust)).connect(name, wire);
-    let stream = handshake.await.map_err(|error| FetchFault::Tls(host.to_owned(), error))?;
+    let stream = handshake
+        .await
+        .map_err(|error| FetchFault::Tls(host.to_owned(), error))?;
     let shaken = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = shaken.map_err(FetchFault::Http)?;
     let exchange = std::pin::pin!(async move {
-        let answer = sender.send_request(request).await.map_err(FetchFault::Http)?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(FetchFault::Http)?;
         read(answer, body_max).await
     });
     match select(exchange, std::pin::pin!(connection)).await {

@@ -78,7 +78,8 @@ pub fn record_id(texts: &[String]) -> Option<String> {
     let fields = record.split(';').skip(1).map(str::trim);
     let mut ids = fields.filter_map(|field| field.strip_prefix("id="));
     let id = ids.next()?.trim();
-    let is_good = (1..=32).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_alphanumeric());
+    let is_good =
+        (1..=32).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_alphanumeric());
     is_good.then(|| id.to_owned())
 }
 
@@ -100,14 +101,18 @@ impl StsPolicy {
             Some("none") => StsMode::None,
             _ => return Err(StsFault::Mode),
         };
-        let max_age = first("max_age").filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
-        let max_age: u64 = max_age.and_then(|text| text.parse().ok()).ok_or(StsFault::MaxAge)?;
+        let max_age =
+            first("max_age").filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
+        let max_age: u64 = max_age
+            .and_then(|text| text.parse().ok())
+            .ok_or(StsFault::MaxAge)?;
         if max_age > AGE_MAX_SECONDS {
             return Err(StsFault::MaxAge);
         }
         let mx = fields.iter().filter(|(name, _)| *name == "mx");
         let mx: Vec<String> = mx.map(|(_, value)| value.to_ascii_lowercase()).collect();
-        if (mx.is_empty() && mode != StsMode::None) || !mx.iter().all(|pattern| is_pattern(pattern)) {
+        if (mx.is_empty() && mode != StsMode::None) || !mx.iter().all(|pattern| is_pattern(pattern))
+        {
             return Err(StsFault::Mx);
         }
         let max_age = Duration::from_secs(max_age);
@@ -117,12 +122,14 @@ impl StsPolicy {
     /// Whether the policy names that MX host (section 4.1): a wildcard stands for exactly one label.
     pub fn names(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        self.mx.iter().any(|pattern| match pattern.strip_prefix("*.") {
-            None => *pattern == host,
-            Some(parent) => host
-                .split_once('.')
-                .is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
-        })
+        self.mx
+            .iter()
+            .any(|pattern| match pattern.strip_prefix("*.") {
+                None => *pattern == host,
+                Some(parent) => host
+                    .split_once('.')
+                    .is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
+            })
     }
 
     /// The policy as text, for reports: its lines, one after another.
@@ -159,7 +166,9 @@ fn is_pattern(pattern: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
+            && label
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
     };
     host.len() <= 253 && host.contains('.') && host.split('.').all(is_label)
 }
@@ -244,14 +253,32 @@ mod tests {
     fn what_is_wrong_is_named() {
         let check = |text: &str, fault| assert_eq!(policy(text), Err(fault), "{text}");
         check("", StsFault::Version);
-        check("version: STSv2\nmode: enforce\nmx: a.b\nmax_age: 1", StsFault::Version);
-        check("version: STSv1\nmode: Enforce\nmx: a.b\nmax_age: 1", StsFault::Mode);
+        check(
+            "version: STSv2\nmode: enforce\nmx: a.b\nmax_age: 1",
+            StsFault::Version,
+        );
+        check(
+            "version: STSv1\nmode: Enforce\nmx: a.b\nmax_age: 1",
+            StsFault::Mode,
+        );
         check("version: STSv1\nmode: enforce\nmax_age: 1", StsFault::Mx);
-        check("version: STSv1\nmode: enforce\nmx: *\nmax_age: 1", StsFault::Mx);
-        check("version: STSv1\nmode: enforce\nmx: a..b\nmax_age: 1", StsFault::Mx);
+        check(
+            "version: STSv1\nmode: enforce\nmx: *\nmax_age: 1",
+            StsFault::Mx,
+        );
+        check(
+            "version: STSv1\nmode: enforce\nmx: a..b\nmax_age: 1",
+            StsFault::Mx,
+        );
         check("version: STSv1\nmode: enforce\nmx: a.b", StsFault::MaxAge);
-        check("version: STSv1\nmode: enforce\nmx: a.b\nmax_age: -1", StsFault::MaxAge);
-        check("version: STSv1\nmode: enforce\nmx: a.b\nmax_age: 99999999", StsFault::MaxAge);
+        check(
+            "version: STSv1\nmode: enforce\nmx: a.b\nmax_age: -1",
+            StsFault::MaxAge,
+        );
+        check(
+            "version: STSv1\nmode: enforce\nmx: a.b\nmax_age: 99999999",
+            StsFault::MaxAge,
+        );
         check("version: STSv1\n<html>", StsFault::Line(2));
         assert_eq!(StsPolicy::parse(b"\xff"), Err(StsFault::NotText));
     }
