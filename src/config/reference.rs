@@ -8,8 +8,8 @@ use super::{
     Config, Inbound,
     section::{Documented, Key},
     sections::{
-        Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route, Smtp,
-        Source, Templates, Tls,
+        Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Pool, Retention, Route,
+        Smtp, Source, Templates, Tls,
     },
     stream::Stream,
 };
@@ -33,12 +33,13 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 17] = [
+const SECTIONS: [Section; 18] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),
     section::<Smtp>("smtp", false),
     section::<Source>("smtp.sources", true),
+    section::<Pool>("smtp.pools", true),
     section::<DnsSettings>("dns", false),
     section::<Delivery>("delivery", false),
     section::<Tls>("tls", false),

@@ -119,7 +119,13 @@ async fn say<W: World>(
 ) -> Result<(Said, AttemptRecord), Unsaid> {
     let mut record = record(connection, ready);
     let crew = Arc::clone(connection.crew);
+    let site = connection.site;
     let session = connection.session().await?;
+    // Held until this letter's talk is over.
+    let _turn = crew
+        .turn(&site.path, ready.letter)
+        .await
+        .ok_or(Unsaid::GiveBack)?;
     // Composing and connecting took their time: this is the last moment to learn that the letter must not go.
     match crew.standing(ready.leased, ready.letter) {
         Standing::Ours => {}

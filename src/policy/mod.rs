@@ -5,9 +5,13 @@
 //! suppressed. Leaves the meaning of replies to `bounce` and the writing down to `store`.
 //! Read [`mod@judge`] first, then [`stream`] and [`retry`].
 
+pub mod gcra;
+pub mod governor;
 pub mod handoff;
 pub mod judge;
 pub mod retry;
+pub mod shaping;
+pub mod share;
 pub mod stream;
 pub mod suppress;
 
@@ -15,6 +19,8 @@ pub use handoff::HandOff;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},
+    told,
 };
 pub use retry::{Deferral, Retry, next_due};
+pub use shaping::Shaping;
 pub use stream::{StreamKind, StreamPolicy};

@@ -15,6 +15,7 @@ mod late;
 pub mod lease;
 pub mod letters;
 pub mod operator;
+mod pace;
 pub mod partitions;
 mod ports;
 pub mod promote;
@@ -38,8 +39,8 @@ use tokio::sync::broadcast;
 use crate::{
     mail::{Address, LetterId, Shard, Timestamp},
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
-        StoreError, SuppressionNews,
+        AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
+        Settlement, Store, StoreError, SuppressionNews,
     },
 };
 
@@ -194,6 +195,14 @@ impl Store for PgStore {
 
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
         self.wake.suppression_news()
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<Heard, StoreError> {
+        answer(pace::beat(&self.calm, &beat)).await
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        answer(pace::leave(&self.calm, node)).await
     }
 
     async fn wait_for_work(&self, patience: Duration) {

@@ -6,6 +6,7 @@
 
 mod claims;
 mod lease;
+mod pace;
 mod settle;
 mod tables;
 
@@ -22,8 +23,8 @@ use crate::{
     mail::{Address, Letter, LetterId, Shard, Suppression, Timestamp},
     policy::StreamKind,
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
-        StoreError, SuppressionNews,
+        AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
+        Settlement, Store, StoreError, SuppressionNews,
     },
 };
 
@@ -145,6 +146,15 @@ impl Store for MemStore {
 
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
         self.news.subscribe()
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<Heard, StoreError> {
+        Ok(self.change(|tables| tables.beat(&beat)))
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        self.change(|tables| tables.leave(node));
+        Ok(())
     }
 
     async fn wait_for_work(&self, patience: Duration) {
