@@ -12,11 +12,12 @@ use tracing::error;
 use super::{
     court::{self, Court},
     desk::{Desk, Stream},
+    holds::Holds,
     ledger::{Ledger, Standing},
     pace::{Moment, Pace, Path, Turn},
 };
 use crate::{
-    mail::{Evidence, Letter, Provider, Timestamp, Unsendable},
+    mail::{Evidence, HoldId, Letter, Provider, Timestamp, Unsendable},
     policy::{self, HandOff},
     port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
 };
@@ -28,6 +29,7 @@ pub(super) struct Crew<W: World> {
     pub(super) court: Court<W>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) pace: Arc<Pace>,
+    pub(super) holds: Arc<Holds>,
     pub(super) verdicts: mpsc::Sender<Settlement>,
     pub(super) stop: CancellationToken,
 }
@@ -84,6 +86,11 @@ impl<W: World> Crew<W> {
             let moment = self.moment();
             path.hear(&told, talk, moment.now.minus(talk), moment);
         }
+    }
+
+    /// The hold that keeps a letter here, whichever way it goes.
+    pub(super) fn hold(&self, leased: &LeasedLetter) -> Option<HoldId> {
+        self.holds.on_letter(leased.letter.as_ref().ok()?)
     }
 
     /// Whether this letter may still be handed over.

@@ -98,6 +98,8 @@ impl<W: World> Dispatch<W> {
         for letter in letters {
             if let Some(evidence) = turn_away(&letter, now) {
                 self.crew.judge(&letter, &evidence, None);
+            } else if let Some(hold) = self.crew.hold(&letter) {
+                self.crew.holds.park(&letter, hold);
             } else if let Some(found) = self.route(letter, now) {
                 routed.push(found);
             }
@@ -276,6 +278,12 @@ impl<W: World> Dispatch<W> {
     }
 
     fn deliver(&mut self, site: &Arc<Site>, mut letters: Vec<LeasedLetter>) {
+        if let Some(hold) = self.crew.holds.on_way(&site.name, site.way.provider()) {
+            for letter in &letters {
+                self.crew.holds.park(letter, hold);
+            }
+            return;
+        }
         // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.
         let fit = self.crew.ledger.routed(&letters, &site.name, &site.path);
         let too_many = letters.split_off(fit);

@@ -110,6 +110,9 @@ async fn beat<W: World>(
     dispatch: &mut Dispatch<W>,
     pulse: &mut Pulse,
 ) -> Next {
+    if !crew.holds.are_known() {
+        return Next::Soon(BUSY);
+    }
     let limits = &crew.desk.limits;
     let octets = limits.in_flight_octets.saturating_sub(crew.ledger.octets());
     if octets < limits.in_flight_octets / ROOM_WORTH_A_LEASE {
@@ -225,8 +228,8 @@ async fn lease<W: World>(
     let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
         error!(error = ?trouble, "Could not lease letters");
         // It may have come into being at any time until now, which may be long after the question.
-        let now = crew.world.clock().now();
-        crew.ledger.lose(id, now.plus(crew.desk.limits.lease));
+        crew.ledger
+            .lose(id, Instant::now() + crew.desk.limits.lease);
     })?;
     let end = End {
         at: until,

@@ -8,6 +8,7 @@
 pub mod gcra;
 pub mod governor;
 pub mod handoff;
+pub mod hold;
 pub mod judge;
 pub mod retry;
 pub mod shaping;
@@ -16,6 +17,7 @@ pub mod stream;
 pub mod suppress;
 
 pub use handoff::HandOff;
+pub use hold::Holds;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},
