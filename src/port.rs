@@ -6,6 +6,7 @@
 pub mod inbound;
 mod journal;
 mod net;
+pub mod pace;
 mod tls;
 
 use std::{future::Future, net::IpAddr, time::Duration};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 pub use self::{
     journal::{Claim, Journal, JournalError, Legacy, Word},
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
+    pace::{Beat, Heard, NodeId},
     tls::{KeptPolicy, TlsCount, TlsStore},
 };
 use crate::mail::{
@@ -42,6 +44,40 @@ pub struct LeaseId(pub Uuid);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane(pub i32);
 
+/// Letters of this priority or a more urgent one go before all others, and have room of their own.
+pub const URGENT: u8 = 2;
+
+/// How many letters a lane may still give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneRoom {
+    /// Letters that are not urgent.
+    pub normal: u32,
+    /// Letters of priority [`URGENT`] or a more urgent one.
+    pub urgent: u32,
+}
+
+impl LaneRoom {
+    /// None at all.
+    pub const NONE: Self = Self::both(0);
+
+    /// The same for every letter.
+    pub const fn both(room: u32) -> Self {
+        Self {
+            normal: room,
+            urgent: room,
+        }
+    }
+
+    /// The smaller of both, for each kind of letter.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            normal: self.normal.min(other.normal),
+            urgent: self.urgent.min(other.urgent),
+        }
+    }
+}
+
 /// What the runner asks for.
 #[derive(Clone, Debug)]
 pub struct LeaseAsk {
@@ -57,8 +93,10 @@ pub struct LeaseAsk {
     pub octets: u64,
     /// No more letters than this from a lane not listed in `room`.
     pub per_lane: u32,
-    /// Free permits of lanes that have letters in flight; 0 skips the lane without a look.
-    pub room: Vec<(Lane, u32)>,
+    /// Room of lanes that have not just `per_lane`; a lane without any is skipped without a look.
+    pub room: Vec<(Lane, LaneRoom)>,
+    /// Only letters of this priority or a more urgent one: 9 is every letter.
+    pub priority_max: u8,
     /// Where the last look at the lanes ended, so that no lane waits behind the others for ever.
     pub after: Option<Lane>,
 }
@@ -104,6 +142,8 @@ pub struct LeasedLetter {
     pub lease: LeaseId,
     /// Its line in the queue.
     pub lane: Lane,
+    /// 0 goes first.
+    pub priority: u8,
     /// Attempts made before this one.
     pub attempts: u16,
     /// Why it must not be sent, when it is suppressed already.
@@ -300,6 +340,12 @@ pub trait Store: TlsStore {
 
     /// News of suppressions from now on, as they commit. A letter leased before them may not know that it is suppressed.
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews>;
+
+    /// Takes a node's sign of life and answers what the others have said, one beat after another.
+    fn beat(&self, beat: Beat) -> impl Future<Output = Result<Heard, StoreError>> + Send;
+
+    /// A node uses nothing any more and will not beat again.
+    fn leave(&self, node: NodeId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Waits until letters are ready, at most `patience`.
     fn wait_for_work(&self, patience: Duration) -> impl Future<Output = ()> + Send;

@@ -22,7 +22,7 @@ use crate::{
     keys,
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, StreamKind, StreamPolicy},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -49,6 +49,8 @@ pub fn desk(config: &Config) -> Result<Desk> {
         templates,
         keyring,
         sources: sources(config)?,
+        shaping: shaping(config)?.into(),
+        node: config.node.clone(),
         fixed: fixed(config)?,
         family: match config.delivery.prefer {
             config::sections::Family::Ipv4 => Family::Ipv4First,
@@ -167,6 +169,7 @@ fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
         let made = Stream {
             policy: policy(stream)?,
             style: style(config, stream)?,
+            pool: pool(config, stream),
         };
         Ok((stream.name.clone(), made))
     });
@@ -280,6 +283,24 @@ pub fn fresh_secret() -> Result<[u8; keys::TOKEN_SECRET_BYTES]> {
     Ok(fresh)
 }
 
+/// The compiled-in profiles, and the operator's over them.
+pub(super) fn shaping(config: &Config) -> Result<Shaping> {
+    match &config.delivery.shaping {
+        Some(path) => config::shaping(path).map_err(Into::into),
+        None => Ok(Shaping::standard()),
+    }
+}
+
+/// The sources of the stream's pool.
+fn pool(config: &Config, stream: &config::Stream) -> Vec<String> {
+    let pool = config
+        .smtp
+        .pools
+        .iter()
+        .find(|pool| Some(&pool.name) == stream.pool.as_ref());
+    pool.map_or_else(Vec::new, |pool| pool.sources.clone())
+}
+
 fn sources(config: &Config) -> Result<Vec<Source>> {
     let usual = config.smtp.ehlo.as_deref();
     if config.smtp.sources.is_empty() {
@@ -287,6 +308,7 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
             name: "default".to_owned(),
             address: None,
             ehlo: ehlo(usual)?,
+            weight: 1,
         }]);
     }
     let sources = config.smtp.sources.iter().map(|source| {
@@ -295,6 +317,7 @@ fn sources(config: &Config) -> Result<Vec<Source>> {
             name: source.name.clone(),
             address: source.address,
             ehlo,
+            weight: source.weight,
         })
     });
     sources.collect()

@@ -35,7 +35,11 @@ impl Config {
 }
 
 fn check(settings: &Settings, out: &mut Out) -> Result<ExitCode> {
-    let missing = settings.config()?.missing();
+    let config = settings.config()?;
+    if let Some(shaping) = &config.delivery.shaping {
+        config::shaping(shaping)?;
+    }
+    let missing = config.missing();
     let file = settings.file().map(|file| file.display().to_string());
     for fault in &missing {
         let text = format!("{}: {}", fault.key, fault.problem);

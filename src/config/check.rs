@@ -4,6 +4,7 @@
 //! that sends real mail needs beyond that.
 
 mod inbound;
+mod sources;
 
 use std::{collections::HashSet, ops::RangeInclusive};
 
@@ -228,26 +229,6 @@ impl Config {
             is_address,
             "must be an address such as dmarc@example.com",
         );
-    }
-
-    fn check_sources(&self, faults: &mut Faults) {
-        let ehlo = self.smtp.ehlo.as_deref();
-        faults.expect("smtp.ehlo", ehlo.is_none_or(is_domain), DOMAIN);
-        let mut names = HashSet::new();
-        for (index, source) in self.smtp.sources.iter().enumerate() {
-            let key = |name: &str| format!("smtp.sources[{index}].{name}");
-            faults.expect(&key("name"), is_label(&source.name, 32), LABEL_32);
-            faults.expect(
-                &key("name"),
-                names.insert(&source.name),
-                "is the name of an earlier source too",
-            );
-            faults.expect(
-                &key("ehlo"),
-                source.ehlo.as_deref().is_none_or(is_domain),
-                DOMAIN,
-            );
-        }
     }
 
     fn check_routes(&self, faults: &mut Faults) {

@@ -12,6 +12,7 @@ mod reference;
 mod secret;
 mod section;
 pub mod sections;
+mod shaping;
 pub mod stream;
 mod units;
 
@@ -27,6 +28,7 @@ use sections::{
     Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route,
     Smtp, Templates, Tls,
 };
+pub use shaping::shaping;
 pub use stream::{Stream, StreamKind, StreamPolicy};
 pub use units::{Period, Size};
 

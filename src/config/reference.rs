@@ -8,7 +8,7 @@ use super::{
     Config, Inbound,
     section::{Documented, Key},
     sections::{
-        Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention,
+        Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Pool, Retention,
         Route, Smtp, Source, Templates, Tls,
     },
     stream::Stream,
@@ -39,6 +39,7 @@ const SECTIONS: [Section; 18] = [
     section::<Http>("http", false),
     section::<Smtp>("smtp", false),
     section::<Source>("smtp.sources", true),
+    section::<Pool>("smtp.pools", true),
     section::<DnsSettings>("dns", false),
     section::<Delivery>("delivery", false),
     section::<Tls>("tls", false),

@@ -53,6 +53,8 @@ section! {
         pub ehlo: Option<String> = None, like r#""mx1.mail.example.com""#;
         /// Local addresses to send from. Without any, the system chooses one.
         pub sources: Vec<Source> = Vec::new();
+        /// Groups of sources, for streams that name one.
+        pub pools: Vec<Pool> = Vec::new();
     }
 }
 
@@ -67,6 +69,18 @@ section! {
         pub public_address: Option<IpAddr> = None, like r#""198.51.100.10""#;
         /// Host name given in EHLO from this address.
         pub ehlo: Option<String> = None, like r#""mx1.mail.example.com""#;
+        /// How much of a pool's mail it takes beside the other sources: 1 to 1000.
+        pub weight: u32 = 1, like "1";
+    }
+}
+
+section! {
+    /// Some of the sources, for the letters of some streams.
+    pub struct Pool {
+        /// Its name, by which a stream chooses it.
+        pub name: String = String::new(), like r#""bulk""#;
+        /// The names of its sources. A source that may not send to a provider now is passed over there.
+        pub sources: Vec<String> = Vec::new(), like r#"["s1", "s2"]"#;
     }
 }
 
@@ -95,6 +109,9 @@ section! {
         pub connections_per_site: u32 = 10;
         /// Letters over one connection before it is closed: 1 to 100000.
         pub letters_per_connection: u32 = 100;
+        /// A file with the pace of each provider, over the compiled-in profiles: see docs/pace.md. A file that changes is
+        /// read again while the node runs; one that cannot be used leaves the last good one in force.
+        pub shaping: Option<PathBuf> = None, like r#""shaping.toml""#;
         /// How long a connection without work stays open.
         pub idle_connection: Period = Period::seconds(5);
         /// Letters in memory at once, leased and not settled: 1 to 1000000. More memory, more speed.

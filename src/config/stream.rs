@@ -38,7 +38,9 @@ section! {
         /// "transactional": the reader asked for this very letter; "trigger": it answers something the reader did;
         /// "marketing": the reader agreed to get such letters. Without it "marketing", which has the best manners.
         pub kind: StreamKind = StreamKind::Marketing;
-        /// 0 to 9; 0 goes first.
+        /// The pool of sources that its letters leave from; without one, every source.
+        pub pool: Option<String> = None, like r#""bulk""#;
+        /// 0 to 9; 0 goes first. Letters of priority 0 to 2 have room of their own beside all others.
         pub priority: Option<u8> = None, like "5";
         /// Waiting times before the second, third, .. attempt; the last one repeats.
         pub retry: Option<Vec<Period>> = None, like r#"["15m", "1h"]"#;

@@ -6,11 +6,11 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{crew::Crew, site::Site};
+use super::{crew::Crew, pace::Path, site::Site};
 use crate::{
     mail::{Evidence, HoldId, Stage, Trouble, TroubleKind},
     port::{Dial, Dice, Dns, HostAnswer, Watch, World},
-    route,
+    route::{self, TlsPolicy},
     smtp::{Hello, Session, Tls, Unopened},
 };
 
@@ -22,8 +22,6 @@ pub(super) struct Connection<'a, W: World> {
     pub(super) crew: &'a Arc<Crew<W>>,
     pub(super) site: &'a Site,
     session: Option<Wired<W>>,
-    /// The name of the source that the session comes from.
-    source: String,
 }
 
 /// Why nothing was said about a letter to its receiver.
@@ -46,7 +44,6 @@ impl<'a, W: World> Connection<'a, W> {
             crew,
             site,
             session: None,
-            source: String::new(),
         }
     }
 
@@ -72,10 +69,13 @@ impl<'a, W: World> Connection<'a, W> {
             self.hang_up().await;
         }
         if self.session.is_none() {
+            let opening = self.crew.pace.opening(&self.site.path, self.crew.moment());
+            if self.crew.stop.run_until_cancelled(opening).await != Some(true) {
+                return Err(Unsaid::GiveBack);
+            }
             let opened = self.crew.stop.run_until_cancelled(self.open()).await;
             let opened = opened.ok_or(Unsaid::GiveBack)?;
-            let (session, source) = opened.map_err(Unsaid::NotLetIn)?;
-            (self.session, self.source) = (Some(session), source);
+            self.session = Some(opened.map_err(Unsaid::NotLetIn)?);
             self.site.session_opened();
         }
         self.session
@@ -85,7 +85,7 @@ impl<'a, W: World> Connection<'a, W> {
 
     /// The name of the source that the session comes from.
     pub(super) fn source(&self) -> &str {
-        &self.source
+        &self.site.path.source.name
     }
 
     /// Ends the session, politely if it still listens.
@@ -97,7 +97,7 @@ impl<'a, W: World> Connection<'a, W> {
     }
 
     /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1).
-    async fn open(&self) -> Result<(Wired<W>, String), Evidence> {
+    async fn open(&self) -> Result<Wired<W>, Evidence> {
         let mut answers = Vec::new();
         let mut last = None;
         for host in self.site.way.hosts() {
@@ -130,19 +130,27 @@ impl<'a, W: World> Connection<'a, W> {
             return found.clone();
         }
         let (family, dice) = (self.crew.desk.family, self.crew.world.dice().roll());
-        route::addresses(found, family, dice)
+        let mut found = route::addresses(found, family, dice);
+        // An address of the other IP version is no address for this source, unless there is no better one.
+        if found
+            .iter()
+            .any(|remote| self.site.path.source.reaches(*remote))
+        {
+            found.retain(|remote| self.site.path.source.reaches(*remote));
+        }
+        found
     }
 
-    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<(Wired<W>, String), Evidence> {
-        let tls = self.site.way.tls(&self.crew.desk.trust, self.crew.desk.tls);
+    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<Wired<W>, Evidence> {
+        let usual = demanded(self.crew.desk.tls, &self.site.path);
+        let tls = self.site.way.tls(&self.crew.desk.trust, usual);
         let opened = match self.open_with(host, remote, tls).await {
             Err(unopened) if unopened.clear_may_work => {
                 self.open_with(host, remote, Tls::Off).await
             }
             opened => opened,
         };
-        let session = opened.as_ref().ok().map(|(session, _)| session);
-        let encryption = session.and_then(Session::tls);
+        let encryption = opened.as_ref().ok().and_then(Session::tls);
         let provider = self.site.way.provider().name();
         self.crew
             .world
@@ -151,16 +159,12 @@ impl<'a, W: World> Connection<'a, W> {
         opened.map_err(|unopened| unopened.evidence)
     }
 
-    async fn open_with(
-        &self,
-        host: &str,
-        remote: IpAddr,
-        tls: Tls,
-    ) -> Result<(Wired<W>, String), Unopened> {
+    async fn open_with(&self, host: &str, remote: IpAddr, tls: Tls) -> Result<Wired<W>, Unopened> {
         let desk = &self.crew.desk;
-        let dice = self.crew.world.dice().roll();
-        let source = route::choose_source(&desk.sources, remote, None, dice)
-            .ok_or_else(|| no_source(remote))?;
+        let source = &self.site.path.source;
+        if !source.reaches(remote) {
+            return Err(no_source(&source.name, remote).into());
+        }
         let dial = self.dial(source.address, remote);
         let wire = tokio::time::timeout(desk.timeouts.connect, dial)
             .await
@@ -178,8 +182,7 @@ impl<'a, W: World> Connection<'a, W> {
             login,
             timeouts,
         };
-        let session = Session::open(wire, &hello).await?;
-        Ok((session, source.name.clone()))
+        Session::open(wire, &hello).await
     }
 
     async fn dial(
@@ -201,8 +204,16 @@ impl<W: World> Drop for Connection<'_, W> {
     }
 }
 
-fn no_source(remote: IpAddr) -> Trouble {
-    let what = format!("no source of ours can reach {remote}");
+/// A profile may demand TLS where it is offered to everybody else.
+fn demanded(usual: TlsPolicy, path: &Path) -> TlsPolicy {
+    match usual {
+        TlsPolicy::Opportunistic if path.demands_tls() => TlsPolicy::Required,
+        usual => usual,
+    }
+}
+
+fn no_source(source: &str, remote: IpAddr) -> Trouble {
+    let what = format!("the source {source} speaks another IP version than {remote}");
     Trouble::new(Stage::Connect, TroubleKind::Io, what)
 }
 

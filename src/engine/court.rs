@@ -76,7 +76,7 @@ impl<W: World> Court<W> {
 }
 
 /// What `bounce` reads in the evidence; a success and what we decided ourselves have no class.
-fn finding(evidence: &Evidence, provider: Provider) -> Option<Finding> {
+pub(super) fn finding(evidence: &Evidence, provider: Provider) -> Option<Finding> {
     match evidence {
         Evidence::Refused(reply) => Some(bounce::classify(reply, provider)),
         Evidence::Broken(trouble) | Evidence::LostReply(trouble) => {

@@ -3,21 +3,22 @@
 //! Owns nothing but references. Promises: a letter judged here is settled exactly once, because its place in the
 //! ledger and its place in the settler's queue are the same bound.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{
-    court::Court,
+    court::{self, Court},
     desk::{Desk, Stream},
     holds::Holds,
     ledger::{Ledger, Standing},
+    pace::{Moment, Pace, Path, Turn},
 };
 use crate::{
-    mail::{Evidence, HoldId, Letter, Timestamp, Unsendable},
-    policy::HandOff,
+    mail::{Evidence, HoldId, Letter, Provider, Timestamp, Unsendable},
+    policy::{self, HandOff},
     port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
 };
 
@@ -27,6 +28,7 @@ pub(super) struct Crew<W: World> {
     pub(super) desk: Arc<Desk>,
     pub(super) court: Court<W>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) pace: Arc<Pace>,
     pub(super) holds: Arc<Holds>,
     pub(super) verdicts: mpsc::Sender<Settlement>,
     pub(super) stop: CancellationToken,
@@ -52,6 +54,37 @@ impl<W: World> Crew<W> {
         if let Err(fault) = self.verdicts.try_send(settlement) {
             error!(letter.id = %leased.id(), error = %fault, "A verdict found no place; its lease will end");
             self.ledger.leave([(leased.lease, leased.id())]);
+        }
+    }
+
+    /// This moment by both clocks.
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            instant: Instant::now(),
+            now: self.world.clock().now(),
+        }
+    }
+
+    /// Waits for this letter's turn on its path; `None` when it has to go back instead.
+    pub(super) async fn turn(&self, path: &Path, letter: &Letter) -> Option<Turn> {
+        let shaping = self.desk.shaping.get();
+        let domain = letter.to.mailbox.address.domain().as_str();
+        let turn = self.pace.turn(path, domain, &shaping, || self.moment());
+        self.stop.run_until_cancelled(turn).await.flatten()
+    }
+
+    /// Tells the governor what an outcome says about its route.
+    pub(super) fn hear(
+        &self,
+        path: &Path,
+        provider: Provider,
+        evidence: &Evidence,
+        talk: Duration,
+    ) {
+        let finding = court::finding(evidence, provider);
+        if let Some(told) = policy::told(evidence, finding.as_ref()) {
+            let moment = self.moment();
+            path.hear(&told, talk, moment.now.minus(talk), moment);
         }
     }
 

@@ -129,6 +129,9 @@ async fn say<W: World>(
     let mut record = record(connection, ready);
     let crew = Arc::clone(connection.crew);
     connection.session().await?;
+    // Its turn lasts until its talk is over.
+    let turn = crew.turn(&connection.site.path, ready.letter).await;
+    let _turn = turn.ok_or(Unsaid::GiveBack)?;
     unheld(connection, ready.leased)?;
     let session = connection.session().await?;
     // Composing and connecting took their time: this is the last moment to learn that the letter must not go.

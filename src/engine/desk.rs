@@ -9,7 +9,7 @@ use super::{Limits, Live, Trust};
 use crate::{
     compose::{Identity, Style, TemplateSet},
     dkim::Keyring,
-    policy::StreamPolicy,
+    policy::{Shaping, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
 };
@@ -30,6 +30,10 @@ pub struct Desk {
     pub keyring: Live<Keyring>,
     /// Where we send from.
     pub sources: Vec<Source>,
+    /// The pace that each provider likes.
+    pub shaping: Live<Shaping>,
+    /// The name of this node among the others.
+    pub node: String,
     /// Ways that the operator has fixed.
     pub fixed: FixedRoutes,
     /// Which IP versions, in which order.
@@ -48,4 +52,6 @@ pub struct Stream {
     pub policy: StreamPolicy,
     /// Which headers it wears.
     pub style: Style,
+    /// The names of the sources that its letters leave from; none is every source.
+    pub pool: Vec<String>,
 }

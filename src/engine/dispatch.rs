@@ -5,7 +5,7 @@
 //! ends in a verdict or goes back to the store, also when a task behind it panics; no task outlives [`Dispatch::drain`].
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
@@ -17,13 +17,15 @@ use tracing::error;
 
 use super::{
     crew::{Crew, turn_away},
+    pace::Moment,
+    place::Place,
     site::Site,
     way::Way,
     worker,
 };
 use crate::{
     mail::{Domain, Evidence, Timestamp, Unroutable},
-    port::{Clock, Dice, Dns, LeasedLetter, World},
+    port::{Clock, Dice, Dns, LeasedLetter, URGENT, World},
     route,
 };
 
@@ -33,11 +35,16 @@ const ROUTE_FRESH: Duration = Duration::from_mins(1);
 /// Routes remembered; beyond it the stale ones are forgotten.
 const ROUTES_MAX: usize = 50_000;
 
+/// A site's name and a source's.
+type SiteKey = (String, String);
+
 /// Letters on their way to connections.
 pub(super) struct Dispatch<W: World> {
     crew: Arc<Crew<W>>,
     routes: HashMap<Domain, Route>,
-    sites: HashMap<String, Arc<Site>>,
+    places: HashMap<String, Arc<Place>>,
+    /// By site and source.
+    sites: BTreeMap<SiteKey, Arc<Site>>,
     tasks: JoinSet<Done>,
 }
 
@@ -46,7 +53,7 @@ enum Route {
     /// DNS is being asked; these letters wait for the answer.
     Asked(Vec<LeasedLetter>),
     /// The site, to be asked for again after `until`.
-    Known { site: Arc<Site>, until: Timestamp },
+    Known { place: Arc<Place>, until: Timestamp },
 }
 
 /// A finished task.
@@ -78,7 +85,8 @@ impl<W: World> Dispatch<W> {
         Self {
             crew,
             routes: HashMap::new(),
-            sites: HashMap::new(),
+            places: HashMap::new(),
+            sites: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -86,32 +94,83 @@ impl<W: World> Dispatch<W> {
     /// Takes letters just leased: the unsendable are judged at once, the others go to their site.
     pub(super) fn take(&mut self, letters: Vec<LeasedLetter>) {
         let now = self.crew.world.clock().now();
-        // In the order of their names, so that the same letters take the same course wherever the engine runs.
-        let mut by_site: BTreeMap<String, (Arc<Site>, Vec<LeasedLetter>)> = BTreeMap::new();
+        let mut routed = Vec::with_capacity(letters.len());
         for letter in letters {
             if let Some(evidence) = turn_away(&letter, now) {
                 self.crew.judge(&letter, &evidence, None);
-                continue;
-            }
-            if let Some(hold) = self.crew.hold(&letter) {
+            } else if let Some(hold) = self.crew.hold(&letter) {
                 self.crew.holds.park(&letter, hold);
-                continue;
+            } else if let Some(found) = self.route(letter, now) {
+                routed.push(found);
             }
-            if let Some((site, letter)) = self.route(letter, now) {
-                by_site
-                    .entry(site.name.clone())
+        }
+        self.bring(routed);
+    }
+
+    /// Brings letters to a source towards their site; those that no source may take now go back.
+    fn bring(&mut self, letters: Vec<(Arc<Place>, LeasedLetter)>) {
+        let moment = self.crew.moment();
+        // In the order of their names, so that the same letters take the same course wherever the engine runs.
+        let mut by_site: BTreeMap<SiteKey, (Arc<Site>, Vec<LeasedLetter>)> = BTreeMap::new();
+        let mut waiting = Vec::new();
+        for (place, letter) in letters {
+            match self.site(&place, &letter, moment) {
+                Some((key, site)) => by_site
+                    .entry(key)
                     .or_insert_with(|| (site, Vec::new()))
                     .1
-                    .push(letter);
+                    .push(letter),
+                None => waiting.push(letter),
             }
         }
         for (site, letters) in by_site.into_values() {
             self.deliver(&site, letters);
         }
+        for lane in waiting
+            .iter()
+            .map(|letter| letter.lane)
+            .collect::<BTreeSet<_>>()
+        {
+            self.crew.pace.overflowed(lane, moment.instant);
+        }
+        self.crew.give_back(&waiting);
     }
 
-    /// The site of a letter; a letter whose domain is unknown stays with the question put to DNS.
-    fn route(&mut self, letter: LeasedLetter, now: Timestamp) -> Option<(Arc<Site>, LeasedLetter)> {
+    /// The connections for a letter to that place, by the source that its pool, the pace and the dice choose.
+    fn site(
+        &mut self,
+        place: &Arc<Place>,
+        letter: &LeasedLetter,
+        moment: Moment,
+    ) -> Option<(SiteKey, Arc<Site>)> {
+        let crew = Arc::clone(&self.crew);
+        let stream = letter
+            .letter
+            .as_ref()
+            .ok()
+            .and_then(|letter| crew.stream(letter).ok());
+        let pool = stream.map_or(&[][..], |stream| &stream.pool[..]);
+        let paths = place.paths(&crew.pace, &crew.desk.sources, pool, moment);
+        let is_urgent = letter.priority <= URGENT;
+        crew.pace
+            .learn(letter.lane, is_urgent, &paths, moment.instant);
+        let path = paths.choose(is_urgent, moment, || crew.world.dice().roll())?;
+        let key = (place.name.clone(), path.source.name.clone());
+        let fresh = || Arc::new(Site::new(place.way.clone(), Arc::clone(path)));
+        let site = self.sites.entry(key.clone()).or_insert_with(fresh);
+        // Under other profiles the path is another one; the old one is left when its last letter is gone.
+        if !Arc::ptr_eq(&site.path, path) && site.is_quiet() {
+            *site = fresh();
+        }
+        Some((key, Arc::clone(site)))
+    }
+
+    /// The place of a letter; a letter whose domain is unknown stays with the question put to DNS.
+    fn route(
+        &mut self,
+        letter: LeasedLetter,
+        now: Timestamp,
+    ) -> Option<(Arc<Place>, LeasedLetter)> {
         let domain = letter
             .letter
             .as_ref()
@@ -122,8 +181,8 @@ impl<W: World> Dispatch<W> {
             .domain()
             .clone();
         match self.routes.get_mut(&domain) {
-            Some(Route::Known { site, until }) if *until > now => {
-                return Some((Arc::clone(site), letter));
+            Some(Route::Known { place, until }) if *until > now => {
+                return Some((Arc::clone(place), letter));
             }
             Some(Route::Asked(waiting)) => waiting.push(letter),
             _ => match self.crew.desk.fixed.find(&domain).cloned() {
@@ -160,8 +219,13 @@ impl<W: World> Dispatch<W> {
         };
         match way {
             Ok(way) => {
-                let site = self.know(domain, way);
-                self.deliver(&site, letters);
+                let place = self.know(domain, way);
+                self.bring(
+                    letters
+                        .into_iter()
+                        .map(|letter| (Arc::clone(&place), letter))
+                        .collect(),
+                );
             }
             Err(why) => {
                 for letter in letters {
@@ -172,20 +236,31 @@ impl<W: World> Dispatch<W> {
         }
     }
 
-    /// Remembers the way to a domain and gives its site: all domains with the same hosts share one.
-    fn know(&mut self, domain: Domain, way: Way) -> Arc<Site> {
-        let site = Arc::new(Site::new(way));
-        let known = self.sites.entry(site.name.clone()).or_insert(site);
-        let site = Arc::clone(known);
+    /// Remembers the way to a domain and gives its place: all domains with the same hosts share one.
+    fn know(&mut self, domain: Domain, way: Way) -> Arc<Place> {
+        let counts = self
+            .crew
+            .desk
+            .shaping
+            .get()
+            .counts([way.best_host()], way.site().as_str());
+        let place = Arc::new(Place::new(way, counts));
+        let known = self
+            .places
+            .entry(place.name.clone())
+            .or_insert_with(|| Arc::clone(&place));
+        // The operator has changed the profiles meanwhile.
+        if known.counts != place.counts {
+            *known = place;
+        }
+        let place = Arc::clone(known);
         let until = self.crew.world.clock().now().plus(ROUTE_FRESH);
-        self.remember(
-            domain,
-            Route::Known {
-                site: Arc::clone(&site),
-                until,
-            },
-        );
-        site
+        let route = Route::Known {
+            place: Arc::clone(&place),
+            until,
+        };
+        self.remember(domain, route);
+        place
     }
 
     fn remember(&mut self, domain: Domain, route: Route) {
@@ -197,6 +272,7 @@ impl<W: World> Dispatch<W> {
             });
             self.sites
                 .retain(|_, site| !site.is_quiet() || Arc::strong_count(site) > 1);
+            self.places.retain(|_, place| Arc::strong_count(place) > 1);
         }
         self.routes.insert(domain, route);
     }
@@ -209,7 +285,7 @@ impl<W: World> Dispatch<W> {
             return;
         }
         // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.
-        let fit = self.crew.ledger.routed(&letters, &site.name);
+        let fit = self.crew.ledger.routed(&letters, &site.name, &site.path);
         let too_many = letters.split_off(fit);
         site.put(letters);
         self.crew.give_back(&too_many);
@@ -218,7 +294,9 @@ impl<W: World> Dispatch<W> {
 
     /// Opens as many connections as the waiting letters are worth.
     fn connect(&mut self, site: &Arc<Site>) {
-        while site.may_connect(self.crew.desk.limits.connections_per_site) {
+        let most = self.crew.desk.limits.connections_per_site;
+        while site.wants_connection(most) && site.path.permit(self.crew.moment()) {
+            site.connected();
             let (crew, site) = (Arc::clone(&self.crew), Arc::clone(site));
             self.tasks.spawn(async move {
                 let work = AssertUnwindSafe(worker::serve(&crew, &site)).catch_unwind();
@@ -259,13 +337,48 @@ impl<W: World> Dispatch<W> {
 
     fn hung_up(&mut self, site: &Arc<Site>, ending: &Ending) {
         site.disconnected();
+        site.path.give_back_permit();
         match ending {
-            Ending::Idle => self.connect(site),
+            Ending::Idle => {
+                self.connect(site);
+                self.pass_on(site);
+            }
             // A host that lets in no more connections than it has is not asked again for the same letters.
             Ending::PutBack => {}
             // Its line goes back, so that a fault that comes again at once cannot spin here.
             Ending::Died => {
                 error!(site = %site.name, "A worker died between letters; its site's line goes back");
+                self.crew.give_back(&site.take_all());
+            }
+        }
+    }
+
+    /// A permit that is free again may be another site's of the same provider.
+    fn pass_on(&mut self, site: &Arc<Site>) {
+        let twins: Vec<Arc<Site>> = self
+            .sites
+            .values()
+            .filter(|other| {
+                other.name != site.name && other.path.shares_with(&site.path) && other.is_stuck()
+            })
+            .map(Arc::clone)
+            .collect();
+        for twin in twins {
+            self.connect(&twin);
+        }
+    }
+
+    /// Looks after letters that wait and have nobody to take them: their permits may be back, or they go back.
+    pub(super) fn tend(&mut self) {
+        let stuck: Vec<Arc<Site>> = self
+            .sites
+            .values()
+            .filter(|site| site.is_stuck())
+            .map(Arc::clone)
+            .collect();
+        for site in stuck {
+            self.connect(&site);
+            if site.is_stuck() {
                 self.crew.give_back(&site.take_all());
             }
         }

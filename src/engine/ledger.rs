@@ -14,6 +14,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     marks::{Heard, Marks},
+    pace::Path,
     sites::Sites,
 };
 use crate::{
@@ -94,6 +95,8 @@ pub(super) struct Held {
     octets: usize,
     /// Its site, once routed.
     site: Option<Arc<str>>,
+    /// The route whose pace it waits for.
+    path: Option<Arc<Path>>,
     /// When the claim ends unless renewed.
     until: End,
     /// How far we had heard of suppressions before it was leased.
@@ -172,6 +175,7 @@ impl Ledger {
                 is_gone: false,
                 octets: letter.letter.as_ref().map_or(0, |letter| letter.octets()),
                 site: None,
+                path: None,
                 until,
                 heard,
             };
@@ -268,8 +272,8 @@ impl Ledger {
         self.freed.notified().await;
     }
 
-    /// Notes that these letters go to that site; returns how many of them it may hold.
-    pub(super) fn routed(&self, letters: &[LeasedLetter], site: &str) -> usize {
+    /// Notes that these letters take that path to that site; returns how many of them it may hold.
+    pub(super) fn routed(&self, letters: &[LeasedLetter], site: &str, path: &Arc<Path>) -> usize {
         let mut pages = self.pages();
         let pages = &mut *pages;
         let mut fit = 0;
@@ -282,6 +286,8 @@ impl Ledger {
             if let Some(held) = pages.held.get_mut(&letter.id()).filter(|_| free > 0) {
                 pages.sites.enter(&name);
                 held.site = Some(name);
+                path.enter(Instant::now());
+                held.path = Some(Arc::clone(path));
             }
             fit += usize::from(free > 0);
         }
@@ -359,6 +365,9 @@ impl Pages {
         self.octets = self.octets.saturating_sub(held.octets);
         if let Some(site) = &held.site {
             self.sites.leave(site);
+        }
+        if let Some(path) = &held.path {
+            path.leave();
         }
         if let Some(count) = self.lanes.get_mut(&held.lane) {
             *count -= 1;

@@ -22,6 +22,8 @@ mod limits;
 mod listener;
 mod live;
 mod marks;
+mod pace;
+mod place;
 mod returns;
 mod runner;
 mod settler;
@@ -43,6 +45,7 @@ use self::{
     heir::Heir,
     holds::Holds,
     ledger::{Ledger, Room},
+    pace::{Pace, beat::Heart},
 };
 pub use self::{
     desk::{Desk, Stream},
@@ -50,7 +53,7 @@ pub use self::{
     live::Live,
     way::Trust,
 };
-use crate::port::{Journal, Store, World};
+use crate::port::{Journal, NodeId, Store, World};
 
 /// Of the letters in flight, one site may hold this part before its lanes are left out of the lease ...
 const SITE_PART: usize = 8;
@@ -80,11 +83,13 @@ impl<W: World> Engine<W> {
             per_site_max: limits.in_flight / SITE_PART * SITE_PARTS_MAX,
         };
         let ledger = Arc::new(Ledger::new(room));
+        let pace = Arc::new(Pace::new(&self.desk.sources));
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
         let holds = Arc::new(Holds::default());
         let mut helpers = self.helpers(&ledger, &holds, judged, &settled);
         let halt = stop.child_token();
+        self.start_heart(&mut helpers, &pace, &settled);
         let (heir, halted) = (Heir::new(self.court()), halt.clone());
         helpers
             .keepers
@@ -95,6 +100,7 @@ impl<W: World> Engine<W> {
             desk,
             court: self.court(),
             ledger: Arc::clone(&ledger),
+            pace: Arc::clone(&pace),
             holds,
             verdicts,
             stop: halt.clone(),
@@ -128,6 +134,19 @@ impl<W: World> Engine<W> {
             world: Arc::clone(&self.world),
             desk: Arc::clone(&self.desk),
         }
+    }
+
+    /// Without limits there is nothing to divide, and nobody to tell.
+    fn start_heart(&self, helpers: &mut Helpers, pace: &Arc<Pace>, settled: &CancellationToken) {
+        if self.desk.shaping.get().is_free() {
+            return;
+        }
+        let node = NodeId(runner::lease_id(self.world.as_ref()).0);
+        let heart = Heart::new(node, &self.desk.node);
+        let (world, pace, done) = (Arc::clone(&self.world), Arc::clone(pace), settled.clone());
+        helpers
+            .keepers
+            .spawn(async move { heart.serve(world.as_ref(), &pace, done).await });
     }
 
     fn helpers(

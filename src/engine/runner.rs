@@ -4,7 +4,11 @@
 //! there is room, they are leased at once; when none wait, the store is asked at most every [`QUIET`] or when somebody
 //! enqueues. After `stop` no lease is taken and every letter not yet handed to a receiver goes back untouched.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +17,8 @@ use uuid::Uuid;
 
 use super::{crew::Crew, dispatch::Dispatch, keeper::give_back_lost, ledger::End};
 use crate::port::{
-    Clock, Dice, Journal, Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, Store, Watch, World,
+    Clock, Dice, Journal, Lane, LaneRoom, LeaseAsk, LeaseId, Leased, LeasedLetter, Store, URGENT,
+    Watch, World,
 };
 
 /// How long a quiet engine sleeps without a call from the store.
@@ -21,6 +26,21 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// The pause between two looks while letters are on the way: the lanes that were full may have room again.
 const BUSY: Duration = Duration::from_millis(15);
+
+/// The longest such pause, while nothing that waits may go: the others are not kept waiting for longer.
+const BUSY_MAX: Duration = Duration::from_millis(100);
+
+/// How often letters that wait without a connection are looked after.
+const TEND: Duration = Duration::from_secs(1);
+
+/// This part of the ledger is kept for urgent letters.
+const URGENT_PART: usize = 16;
+
+/// How often urgent letters are asked for alone.
+const URGENT_ROUND: Duration = Duration::from_millis(50);
+
+/// The least urgent priority there is.
+const PRIORITY_MAX: u8 = 9;
 
 /// The pause after the store failed to answer.
 const TROUBLE: Duration = Duration::from_secs(1);
@@ -42,7 +62,7 @@ enum Next {
     /// When letters have left: there is no room.
     WhenFreed,
     /// A moment later: lanes that were full may have room again.
-    Soon,
+    Soon(Duration),
     /// When somebody enqueues, or this much later.
     WhenCalled(Duration),
 }
@@ -55,6 +75,12 @@ struct Pulse {
     in_trouble: bool,
     /// Octets of a letter, as the last leases brought them.
     letter_octets: usize,
+    /// Leases in a row that brought nothing although letters wait.
+    idle: u32,
+    /// When stuck letters were last looked after.
+    tended: Instant,
+    /// When urgent letters were last asked for alone.
+    asked_for_urgent: Instant,
 }
 
 /// Leases and dispatches until told to stop, then drains.
@@ -64,10 +90,17 @@ pub(super) async fn run<W: World>(crew: &Arc<Crew<W>>, stop: &CancellationToken)
         resume: None,
         in_trouble: false,
         letter_octets: 1,
+        idle: 0,
+        tended: Instant::now(),
+        asked_for_urgent: Instant::now(),
     };
     while !stop.is_cancelled() {
         let next = beat(crew, &mut dispatch, &mut pulse).await;
         pause(crew, &mut dispatch, next, stop).await;
+        if pulse.tended.elapsed() >= TEND {
+            pulse.tended = Instant::now();
+            dispatch.tend();
+        }
     }
     dispatch.drain().await;
 }
@@ -78,37 +111,73 @@ async fn beat<W: World>(
     pulse: &mut Pulse,
 ) -> Next {
     if !crew.holds.are_known() {
-        return Next::Soon;
+        return Next::Soon(BUSY);
     }
     let limits = &crew.desk.limits;
-    let part = limits.in_flight / LEASE_PART;
-    let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));
     let octets = limits.in_flight_octets.saturating_sub(crew.ledger.octets());
-    if want < limits.in_flight / ROOM_WORTH_A_LEASE
-        || octets < limits.in_flight_octets / ROOM_WORTH_A_LEASE
-    {
+    if octets < limits.in_flight_octets / ROOM_WORTH_A_LEASE {
         return Next::WhenFreed;
     }
+    let Some((want, priority_max)) = pulse.wish(limits.in_flight, crew.ledger.free()) else {
+        return Next::WhenFreed;
+    };
     let (store, clock) = (crew.world.store(), crew.world.clock());
     if pulse.in_trouble && !give_back_lost(store, clock, &crew.ledger).await {
         return Next::WhenCalled(TROUBLE);
     }
     let want = want.min(octets / pulse.letter_octets + 1);
-    let leased = lease(crew, want, octets, pulse.resume.take()).await;
+    let resume = if priority_max == PRIORITY_MAX {
+        pulse.resume.take()
+    } else {
+        None
+    };
+    let leased = lease(crew, (want, priority_max), octets, resume).await;
     pulse.in_trouble = leased.is_err();
     match leased {
         Ok(leased) => {
             let got = leased.letters.len();
-            pulse.resume = leased.resume;
             pulse.weigh(&leased.letters);
             dispatch.take(leased.letters);
-            after_lease(got, want, pulse.resume.is_some(), crew.ledger.is_empty())
+            if priority_max < PRIORITY_MAX {
+                return Next::WhenFreed;
+            }
+            pulse.resume = leased.resume;
+            pulse.after_lease(got, want, crew.ledger.is_empty())
         }
         Err(()) => Next::WhenCalled(TROUBLE),
     }
 }
 
 impl Pulse {
+    /// How many letters to ask for, and down to which priority. A part of the ledger is kept for the urgent ones, which are
+    /// asked for when there is no room for others, but not at every turn.
+    fn wish(&mut self, in_flight: usize, free: usize) -> Option<(usize, u8)> {
+        let most = LEASE_MAX.min((in_flight / LEASE_PART).max(1));
+        let for_all = free.saturating_sub(in_flight / URGENT_PART);
+        if for_all >= (in_flight / ROOM_WORTH_A_LEASE).max(1) {
+            return Some((for_all.min(most), PRIORITY_MAX));
+        }
+        let is_due = self.asked_for_urgent.elapsed() >= URGENT_ROUND;
+        (free > 0 && is_due).then(|| {
+            self.asked_for_urgent = Instant::now();
+            (free.min(most), URGENT)
+        })
+    }
+
+    /// When to ask again.
+    fn after_lease(&mut self, got: usize, want: usize, is_empty: bool) -> Next {
+        if got > 0 {
+            self.idle = 0;
+            if got >= want || self.resume.is_some() {
+                return Next::Now;
+            }
+        } else if is_empty && self.resume.is_none() {
+            return Next::WhenCalled(QUIET);
+        }
+        self.idle = self.idle.saturating_add(1);
+        Next::Soon((BUSY * (1 << self.idle.min(4))).min(BUSY_MAX))
+    }
+
     /// Large letters are believed at once, small ones by and by: what comes too large goes back and was read in vain.
     fn weigh(&mut self, letters: &[LeasedLetter]) {
         let octets = letters
@@ -121,19 +190,9 @@ impl Pulse {
     }
 }
 
-const fn after_lease(got: usize, want: usize, lanes_left: bool, idle: bool) -> Next {
-    if got >= want || lanes_left {
-        Next::Now
-    } else if idle {
-        Next::WhenCalled(QUIET)
-    } else {
-        Next::Soon
-    }
-}
-
 async fn lease<W: World>(
     crew: &Arc<Crew<W>>,
-    want: usize,
+    (want, priority_max): (usize, u8),
     octets: usize,
     after: Option<Lane>,
 ) -> Result<Leased, ()> {
@@ -151,6 +210,7 @@ async fn lease<W: World>(
         let _ = crew.world.journal().shorten(&crew.ledger.leases());
         return Err(());
     }
+    let paced = crew.pace.room(crew.ledger.per_lane(), crew.moment());
     let ask = LeaseAsk {
         lease: id,
         now,
@@ -158,7 +218,8 @@ async fn lease<W: World>(
         max: u32::try_from(want).unwrap_or(u32::MAX),
         octets: octets as u64,
         per_lane: crew.ledger.per_lane(),
-        room: crew.ledger.room(now),
+        room: together(crew.ledger.room(now), &paced),
+        priority_max,
         after,
     };
     // Before the question: a suppression that commits while it is answered may be missing in the answer.
@@ -175,11 +236,26 @@ async fn lease<W: World>(
         deadline: begun + crew.desk.limits.lease,
     };
     crew.ledger.enter(id, &leased.letters, end, heard);
+    let lanes: HashSet<Lane> = leased.letters.iter().map(|letter| letter.lane).collect();
+    crew.pace.gave(&paced, |lane| lanes.contains(&lane));
     crew.world
         .watch()
         .leased(leased.letters.len(), begun.elapsed());
     crew.world.watch().in_flight(crew.ledger.len());
     Ok(leased)
+}
+
+/// What each lane may give, by the ledger and by the pace.
+fn together(held: Vec<(Lane, u32)>, paced: &[(Lane, LaneRoom)]) -> Vec<(Lane, LaneRoom)> {
+    let held = held
+        .into_iter()
+        .map(|(lane, room)| (lane, LaneRoom::both(room)));
+    let mut rooms: BTreeMap<Lane, LaneRoom> = held.collect();
+    for (lane, room) in paced {
+        let known = rooms.entry(*lane).or_insert(*room);
+        *known = known.and(*room);
+    }
+    rooms.into_iter().collect()
 }
 
 /// A name for one claim: unique because 64 bits of dice stand behind the microsecond.
@@ -208,8 +284,14 @@ async fn pause<W: World>(
     let reason = async {
         match next {
             Next::Now => {}
-            Next::WhenFreed => crew.ledger.freed().await,
-            Next::Soon => tokio::time::sleep(BUSY).await,
+            Next::WhenFreed => {
+                let _ = tokio::time::timeout(BUSY_MAX, crew.ledger.freed()).await;
+            }
+            Next::Soon(patience) => {
+                tokio::time::sleep(BUSY).await;
+                let more = patience.saturating_sub(BUSY);
+                let _ = tokio::time::timeout(more, crew.ledger.freed()).await;
+            }
             Next::WhenCalled(patience) => crew.world.store().wait_for_work(patience).await,
         }
     };

@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -15,8 +15,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::way::Way;
-use crate::port::{AttemptRecord, LeasedLetter};
+use super::{pace::Path, way::Way};
+use crate::port::{AttemptRecord, LeasedLetter, URGENT};
 
 /// A connection beyond the first is opened only when so many letters wait for each open one: a handshake costs as
 /// much as several letters.
@@ -29,18 +29,46 @@ pub(super) struct Site {
     pub(super) name: String,
     /// The way there.
     pub(super) way: Way,
-    waiting: Mutex<VecDeque<LeasedLetter>>,
+    /// The source that its letters leave from, and their pace.
+    pub(super) path: Arc<Path>,
+    waiting: Mutex<Line>,
     arrived: Notify,
     connections: AtomicUsize,
     idle: AtomicUsize,
     sessions: AtomicUsize,
 }
 
+/// Letters that wait for a connection; the urgent ones go first.
+#[derive(Debug, Default)]
+struct Line {
+    urgent: VecDeque<LeasedLetter>,
+    normal: VecDeque<LeasedLetter>,
+}
+
+impl Line {
+    fn side(&mut self, letter: &LeasedLetter) -> &mut VecDeque<LeasedLetter> {
+        if letter.priority <= URGENT {
+            &mut self.urgent
+        } else {
+            &mut self.normal
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.urgent.len() + self.normal.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Site {
-    pub(super) fn new(way: Way) -> Self {
+    pub(super) fn new(way: Way, path: Arc<Path>) -> Self {
         Self {
             name: way.site().to_string(),
             way,
+            path,
             waiting: Mutex::default(),
             arrived: Notify::new(),
             connections: AtomicUsize::new(0),
@@ -68,7 +96,9 @@ impl Site {
     pub(super) fn put(&self, letters: impl IntoIterator<Item = LeasedLetter>) {
         let mut waiting = self.waiting();
         let before = waiting.len();
-        waiting.extend(letters);
+        letters
+            .into_iter()
+            .for_each(|letter| waiting.side(&letter).push_back(letter));
         let added = waiting.len() - before;
         drop(waiting);
         for _ in 0..added.min(self.idle.load(Ordering::Relaxed)) {
@@ -90,32 +120,42 @@ impl Site {
 
     /// The next letter, if one waits.
     pub(super) fn take(&self) -> Option<LeasedLetter> {
-        self.waiting().pop_front()
+        let mut waiting = self.waiting();
+        let urgent = waiting.urgent.pop_front();
+        urgent.or_else(|| waiting.normal.pop_front())
     }
 
     /// Puts a letter back at the head of the line: another connection will carry it.
     pub(super) fn put_back(&self, letter: LeasedLetter) {
-        self.waiting().push_front(letter);
+        let mut waiting = self.waiting();
+        waiting.side(&letter).push_front(letter);
+        drop(waiting);
         self.arrived.notify_one();
     }
 
     /// Every letter that waits: nobody answers there, or the engine is stopping.
     pub(super) fn take_all(&self) -> Vec<LeasedLetter> {
-        self.waiting().drain(..).collect()
+        let mut waiting = self.waiting();
+        let urgent = std::mem::take(&mut waiting.urgent);
+        urgent.into_iter().chain(waiting.normal.drain(..)).collect()
     }
 
-    /// Counts one more connection if it is worth opening and allowed.
-    ///
-    /// Only the dispatcher calls this, so the count cannot pass the limit between the look and the step.
-    pub(super) fn may_connect(&self, connections_max: usize) -> bool {
+    /// Whether one more connection is worth opening and allowed.
+    pub(super) fn wants_connection(&self, connections_max: usize) -> bool {
         let open = self.connections.load(Ordering::Acquire);
         let waiting = self.waiting().len();
         let worth = waiting > 0 && (open == 0 || waiting > open * LETTERS_WORTH_A_CONNECTION);
-        let allowed = worth && open < connections_max;
-        if allowed {
-            self.connections.fetch_add(1, Ordering::AcqRel);
-        }
-        allowed
+        worth && open < connections_max
+    }
+
+    /// Counts one connection more. Only the dispatcher counts, so the number cannot pass the limit between look and step.
+    pub(super) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Letters wait here, and nobody is there to take them.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.connections.load(Ordering::Acquire) == 0 && !self.waiting().is_empty()
     }
 
     /// Counts one connection less.
@@ -150,7 +190,7 @@ impl Site {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<LeasedLetter>> {
+    fn waiting(&self) -> MutexGuard<'_, Line> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

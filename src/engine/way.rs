@@ -68,6 +68,20 @@ impl Way {
         }
     }
 
+    /// The host by which a profile is found: of the most preferred ones the first by name, so that chance has no part in it.
+    pub(super) fn best_host(&self) -> &str {
+        match self {
+            Self::Mx(plan) => {
+                let best = plan
+                    .hosts
+                    .iter()
+                    .min_by_key(|host| (host.preference, &host.name));
+                best.map_or("", |host| host.name.as_str())
+            }
+            Self::Fixed(route) => &route.host,
+        }
+    }
+
     /// What DNS has to say about a way whose hosts have no address to try.
     pub(super) fn without_address(&self, answers: &[HostAnswer]) -> Unroutable {
         match self {

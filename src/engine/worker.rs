@@ -64,7 +64,13 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
 async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLetter> {
     let crew = connection.crew;
     let limits = &crew.desk.limits;
-    if connection.carried().unwrap_or(0) as usize >= limits.letters_per_connection {
+    let path = &connection.site.path;
+    // Another node has joined, or the governor wants fewer.
+    if path.has_too_many(crew.moment()) {
+        return None;
+    }
+    let carries = path.letters_per_connection(limits.letters_per_connection);
+    if connection.carried().unwrap_or(0) as usize >= carries {
         connection.hang_up().await;
     }
     // Without a session there is nothing to keep warm.
@@ -79,9 +85,18 @@ async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLett
 async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) -> Turn {
     let (crew, site) = (connection.crew, connection.site);
     match deliver(connection, letter).await {
-        Ok((evidence, record)) => crew.judge(letter, &evidence, record),
-        Err(Unsaid::NotLetIn(_)) if site.sessions() > 0 => return Turn::PutBack,
-        Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
+        Ok((evidence, record)) => {
+            let talk = record.as_ref().map_or(Duration::ZERO, |record| record.talk);
+            crew.hear(&site.path, site.way.provider(), &evidence, talk);
+            crew.judge(letter, &evidence, record);
+        }
+        Err(Unsaid::NotLetIn(evidence)) => {
+            crew.hear(&site.path, site.way.provider(), &evidence, Duration::ZERO);
+            if site.sessions() > 0 {
+                return Turn::PutBack;
+            }
+            return Turn::Dead(evidence);
+        }
         Err(Unsaid::Held(hold)) => crew.holds.park(letter, hold),
         Err(Unsaid::Lost) => crew.ledger.leave([(letter.lease, letter.id())]),
         Err(Unsaid::GiveBack) => crew.give_back(std::slice::from_ref(letter)),

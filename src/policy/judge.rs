@@ -7,6 +7,7 @@
 
 pub mod late;
 mod signal;
+mod told;
 
 use crate::mail::{
     Address, Class, Event, EventKind, Evidence, Finding, InDoubt, LetterId, Next, Reason, Reply,
@@ -18,6 +19,7 @@ use super::{
     StreamPolicy,
     retry::{Deferral, next_due},
 };
+pub use told::told;
 
 /// The letter before the judge.
 #[derive(Clone, Debug, PartialEq, Eq)]

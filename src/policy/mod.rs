@@ -5,10 +5,14 @@
 //! suppressed. Leaves the meaning of replies to `bounce` and the writing down to `store`.
 //! Read [`mod@judge`] first, then [`stream`] and [`retry`].
 
+pub mod gcra;
+pub mod governor;
 pub mod handoff;
 pub mod hold;
 pub mod judge;
 pub mod retry;
+pub mod shaping;
+pub mod share;
 pub mod stream;
 pub mod suppress;
 
@@ -17,6 +21,8 @@ pub use hold::Holds;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},
+    told,
 };
 pub use retry::{Deferral, Retry, next_due};
+pub use shaping::Shaping;
 pub use stream::{StreamKind, StreamPolicy};

@@ -17,6 +17,8 @@ pub struct Source {
     pub address: Option<IpAddr>,
     /// The name it says in EHLO; its PTR record should say the same.
     pub ehlo: Domain,
+    /// How much of a pool's mail it takes, beside the others' weights.
+    pub weight: u32,
 }
 
 impl Source {
@@ -49,6 +51,7 @@ mod tests {
             name: name.to_owned(),
             address: Some(address.parse().unwrap()),
             ehlo: Domain::parse("mail.example.com").unwrap(),
+            weight: 1,
         };
         let pool = [
             source("a", "192.0.2.1"),

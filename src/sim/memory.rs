@@ -5,14 +5,14 @@
 //! `provider`.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     net::IpAddr,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use super::temper::Rate;
+use super::temper::{Rate, Window};
 
 /// Entries after which a book is forgotten.
 const BOOK_MAX: usize = 1 << 20;
@@ -22,10 +22,22 @@ const BOOK_MAX: usize = 1 << 20;
 pub(super) struct Memory {
     first_seen: HashMap<u64, Instant>,
     buckets: HashMap<IpAddr, Bucket>,
+    minutes: HashMap<IpAddr, Minute>,
     connections: HashMap<IpAddr, u32>,
     full_attempts: HashMap<u64, u32>,
     cut_off: HashSet<u64>,
 }
+
+/// The last minute of one source, and how long it is not listened to.
+struct Minute {
+    begun: Instant,
+    taken: VecDeque<Instant>,
+    refused: VecDeque<Instant>,
+    punished_until: Option<Instant>,
+}
+
+/// What is counted within.
+const MINUTE: Duration = Duration::from_mins(1);
 
 struct Bucket {
     tokens: f64,
@@ -60,6 +72,39 @@ impl Memory {
         let has_token = bucket.tokens >= 1.0;
         bucket.tokens -= f64::from(u8::from(has_token));
         has_token
+    }
+
+    /// Whether a source may bring one more letter within this minute.
+    pub(super) fn fits_minute(&mut self, source: IpAddr, window: &Window, now: Instant) -> bool {
+        let minute = self.minutes.entry(source).or_insert_with(|| Minute {
+            begun: now,
+            taken: VecDeque::new(),
+            refused: VecDeque::new(),
+            punished_until: None,
+        });
+        for line in [&mut minute.taken, &mut minute.refused] {
+            while line
+                .front()
+                .is_some_and(|at| now.duration_since(*at) >= MINUTE)
+            {
+                line.pop_front();
+            }
+        }
+        let later = window
+            .later
+            .filter(|(after, _)| now.duration_since(minute.begun) >= *after);
+        let limit = later.map_or(window.per_minute, |(_, limit)| limit) as usize;
+        let is_punished = minute.punished_until.is_some_and(|until| now < until);
+        let fits = !is_punished && minute.taken.len() < limit;
+        if fits {
+            minute.taken.push_back(now);
+        } else if !is_punished {
+            minute.refused.push_back(now);
+            if minute.refused.len() > window.bears as usize {
+                minute.punished_until = Some(now + window.punishes);
+            }
+        }
+        fits
     }
 
     /// Whether this triple was first seen at least `delay` ago; notes it if it is new.
@@ -127,6 +172,30 @@ mod tests {
             (103..=105).contains(&served),
             "10 s at 10/s plus 5: {served}"
         );
+    }
+
+    #[test]
+    fn whoever_does_not_listen_is_not_listened_to() {
+        let window = Window {
+            per_minute: 3,
+            later: Some((Duration::from_mins(30), 6)),
+            bears: 2,
+            punishes: Duration::from_mins(10),
+        };
+        let mut memory = Memory::default();
+        let start = Instant::now();
+        let mut take = |count: usize, after: u64| {
+            let now = start + Duration::from_secs(after);
+            (0..count)
+                .filter(|_| memory.fits_minute(SOURCE, &window, now))
+                .count()
+        };
+        assert_eq!(take(5, 0), 3);
+        assert_eq!(take(3, 60), 3);
+        assert_eq!(take(3, 61), 0);
+        assert_eq!(take(1, 600), 0);
+        assert_eq!(take(1, 661), 1);
+        assert_eq!(take(9, 1_800), 6);
     }
 
     #[test]

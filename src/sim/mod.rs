@@ -38,5 +38,5 @@ pub use plan::{Plan, Verify};
 pub use population::{Population, Resident};
 pub use sink::{Sink, SinkPlan, SinkTally};
 pub use tally::{Envelope, Found, LetterRecord, Letters, ProviderTally, Tally};
-pub use temper::{Cut, Cuts, Greylist, Mailbox, Rate, Shares, Temper};
+pub use temper::{Cut, Cuts, Greylist, Mailbox, Rate, Shares, Temper, Window};
 pub use verify::Finding;

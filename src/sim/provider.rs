@@ -141,6 +141,11 @@ impl Provider {
             let pick = draw(self.seed, "rate", &[&envelope.return_path, recipient]);
             return Some(self.words(Refusal::RateLimited, pick));
         }
+        if let Some(window) = &self.temper.window
+            && !self.memory().fits_minute(source, window, now)
+        {
+            return Some(self.words(Refusal::RateLimited, 0));
+        }
         let unfit = self.mailbox_refusal(recipient, Stage::RcptTo);
         if unfit.is_some() {
             return unfit;

@@ -15,6 +15,8 @@ pub struct Temper {
     pub greylist: Option<Greylist>,
     /// Refuses letters beyond a rate per source.
     pub rate: Option<Rate>,
+    /// Counts the letters of each minute, and remembers who did not listen.
+    pub window: Option<Window>,
     /// Simultaneous connections from one source; more get a 421 instead of a greeting.
     pub connections_max: u32,
     /// Letters on one connection; the next `MAIL FROM` gets a 421.
@@ -47,6 +49,19 @@ pub struct Rate {
     pub per_second: f64,
     /// Recipients accepted at once after a pause.
     pub burst: f64,
+}
+
+/// Letters per source within any minute, and what comes of not listening.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Letters taken within any minute.
+    pub per_minute: u32,
+    /// From so long after the first letter on it is that many.
+    pub later: Option<(Duration, u32)>,
+    /// So many refusals within a minute are borne; one more is a burst, and then nothing is taken for `punishes`.
+    pub bears: u32,
+    /// How long a burst is punished.
+    pub punishes: Duration,
 }
 
 /// Shares, in 0..=1, of addresses that are not good.
@@ -103,6 +118,7 @@ impl Default for Temper {
         Self {
             greylist: None,
             rate: None,
+            window: None,
             connections_max: 1_000,
             letters_per_connection: u32::MAX,
             mailboxes: Shares::default(),

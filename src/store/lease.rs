@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     mail::{LetterId, Reason, Shard},
-    port::{Lane, LeaseAsk, LeaseId, Leased, LeasedLetter, StoreError},
+    port::{Lane, LaneRoom, LeaseAsk, LeaseId, Leased, LeasedLetter, StoreError, URGENT},
 };
 
 /// One row of the lease: the letter, if any was claimed, beside where the look ended.
@@ -82,6 +82,8 @@ async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<(Vec<LeasedRow>, TooMuch)
         room,
         ask.after.map_or(0, |lane| lane.0),
         OffsetDateTime::from(ask.now),
+        i32::from(ask.priority_max),
+        i32::from(URGENT),
     )
     .fetch(pool);
     let failed = || trouble(format!("leasing up to {} letters", ask.max));
@@ -99,10 +101,10 @@ async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<(Vec<LeasedRow>, TooMuch)
 }
 
 /// The lanes' room as one JSON object, because looking a lane up in it never becomes a join that the planner may turn round.
-fn rooms(room: &[(Lane, u32)]) -> String {
+fn rooms(room: &[(Lane, LaneRoom)]) -> String {
     let entries: Vec<String> = room
         .iter()
-        .map(|(lane, free)| format!("\"{}\":{free}", lane.0))
+        .map(|(lane, free)| format!("\"{}\":[{},{}]", lane.0, free.normal, free.urgent))
         .collect();
     format!("{{{}}}", entries.join(","))
 }
@@ -140,6 +142,7 @@ impl LeasedRow {
         Some(LeasedLetter {
             lease,
             lane: Lane(self.lane?),
+            priority: u8::try_from(self.priority?).unwrap_or(u8::MAX),
             attempts: u16::try_from(self.attempts?).unwrap_or(0),
             suppressed: self
                 .suppressed

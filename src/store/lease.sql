@@ -1,11 +1,13 @@
--- The lease. $1 lease, $2 its end, $3 letters at most, $4 per lane, $5 room by lane as JSON, $6 lane to start after, $7 now.
-with lanes as materialized (
+-- The lease. $1 lease, $2 its end, $3 letters at most, $4 per lane, $5 room by lane as JSON (for letters in general and for
+-- urgent ones), $6 lane to start after, $7 now, $8 the least urgent priority asked for, $9 the least urgent of the urgent ones.
+with given as materialized (select $5::text::jsonb as room),
+lanes as materialized (
     select s.n, s.priority, step.lane
     from (
         select n, (n / 2)::smallint as priority,
             case when n % 2 = 0 then $6::int else 0 end as low,
             case when n % 2 = 0 then 2147483647 else $6::int end as high
-        from generate_series(0, 19) as n
+        from generate_series(0, 2 * $8::int + 1) as n
     ) as s,
     lateral (
         with recursive step (lane) as (
@@ -23,13 +25,16 @@ with lanes as materialized (
     limit 2000
 ),
 taken as materialized (
-    select t.place, l.n, l.lane, coalesce(($5::text::jsonb ->> l.lane::text)::int, $4::int) as room
+    select t.place, l.n, l.lane, r.room
     from lanes l,
+    lateral (
+        select coalesce((g.room -> l.lane::text ->> (l.priority <= $9::int)::int)::int, $4::int) as room from given g
+    ) as r,
     lateral (
         select q.ctid as place from postrider.queue q
         where q.ready and q.priority = l.priority and q.lane = l.lane
         order by q.due_at
-        limit coalesce(($5::text::jsonb ->> l.lane::text)::int, $4::int)
+        limit r.room
         for update skip locked
     ) as t
     limit $3::int

@@ -16,6 +16,7 @@ mod late;
 pub mod lease;
 pub mod letters;
 pub mod operator;
+mod pace;
 pub mod partitions;
 mod ports;
 pub mod promote;
@@ -41,8 +42,8 @@ use tokio::sync::broadcast;
 use crate::{
     mail::{Address, Hold, LetterId, Shard, Timestamp},
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews, Tenure,
+        AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
+        Parked, Settlement, Store, StoreError, SuppressionNews, Tenure,
     },
 };
 
@@ -215,6 +216,14 @@ impl Store for PgStore {
 
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
         self.wake.suppression_news()
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<Heard, StoreError> {
+        answer(pace::beat(&self.calm, &beat)).await
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        answer(pace::leave(&self.calm, node)).await
     }
 
     async fn wait_for_work(&self, patience: Duration) {

@@ -68,6 +68,7 @@ pub(super) async fn recall(
                 lease: claim.lease,
                 // Nobody leases by what was read here.
                 lane: Lane(0),
+                priority: u8::MAX,
                 attempts: claim.attempts,
                 suppressed: None,
                 letter: letters.get(&claim.id)?.clone(),

@@ -57,6 +57,7 @@ async fn lease(store: &PgStore) -> Vec<LeasedLetter> {
         octets: u64::MAX,
         per_lane: 10,
         room: Vec::new(),
+        priority_max: 9,
         after: None,
     };
     let mut letters = store.lease(ask).await.unwrap().letters;

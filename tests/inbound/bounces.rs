@@ -182,6 +182,7 @@ async fn leased(house: &House) -> LeasedLetter {
         octets: 1 << 20,
         per_lane: 1,
         room: Vec::new(),
+        priority_max: 9,
         after: None,
     };
     let store = &house.world.store;

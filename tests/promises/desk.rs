@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, StreamKind, StreamPolicy},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -40,6 +40,8 @@ pub(crate) struct Wishes {
     pub(crate) tls: TlsPolicy,
     /// The name of its source.
     pub(crate) source: &'static str,
+    /// The pace of each provider.
+    pub(crate) shaping: Shaping,
 }
 
 impl Default for Wishes {
@@ -57,6 +59,7 @@ impl Default for Wishes {
             fixed: FixedRoutes::default(),
             tls: TlsPolicy::Opportunistic,
             source: "test",
+            shaping: Shaping::free(),
         }
     }
 }
@@ -83,7 +86,15 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
     let stream = |(name, kind): (&str, StreamKind)| {
         let policy = policy(name, kind, wishes);
         let style = style(name, kind);
-        (name.to_owned(), Stream { policy, style })
+        let pool = Vec::new();
+        (
+            name.to_owned(),
+            Stream {
+                policy,
+                style,
+                pool,
+            },
+        )
     };
     Desk {
         limits: wishes.limits.clone(),
@@ -98,7 +109,10 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
             name: wishes.source.to_owned(),
             address: None,
             ehlo: domain("mail.example.com"),
+            weight: 1,
         }],
+        shaping: wishes.shaping.clone().into(),
+        node: wishes.source.to_owned(),
         fixed: wishes.fixed.clone(),
         family: Family::Ipv4First,
         tls: wishes.tls,

@@ -28,6 +28,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 const KEY: &str = include_str!("../../src/dkim/testdata/rsa-2048-pkcs1.pem");
 
+/// The receivers of these tests take what comes.
+const UNHURRIED: &str = "[default]\nconnections = 1000\nconnections_per_minute = 1000000\n\
+    messages_per_second = 1000000\nadaptive = false\n";
+
 /// An operator's folder: the same names and secrets as `desk`, so that both ends of every letter can be compared.
 pub(crate) struct House {
     folder: TempDir,
@@ -43,7 +47,7 @@ pub(crate) struct Node {
 }
 
 impl House {
-    /// Every letter goes to that receiver; `more` is appended to the configuration.
+    /// Every letter goes to that receiver; `more` is appended to the section `delivery` of the configuration.
     pub(crate) fn new(lines: &Lines, receiver: SocketAddr, more: &str) -> Self {
         let house = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -72,6 +76,8 @@ domain = "*"
 host = "{host}"
 port = {port}
 tls = "off"
+[delivery]
+shaping = "shaping.toml"
 {more}
 "#,
                 dns = lines.dns,
@@ -79,6 +85,7 @@ tls = "off"
                 port = receiver.port(),
             ),
         );
+        house.write("shaping.toml", UNHURRIED);
         house.write("templates/plain/default/subject.txt", "A plain letter");
         house.write("templates/plain/default/text.txt", "one");
         house.secret("dkim-keys/example.com/test.pem", KEY);

@@ -27,7 +27,7 @@ struct Office {
 async fn office() -> Office {
     let world = World::new(Plan::empty(7)).await;
     let receiver = Receiver::start(Arc::new(Identity::new())).await;
-    let more = "[delivery]\nletters_per_connection = 1\n";
+    let more = "letters_per_connection = 1\n";
     let house = House::new(&world.lines, receiver.socket, more);
     let node = house.serve();
     Office {

@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, time::Duration};
 use postrider::{
     mail::{EventKind, LetterId, Next, Scope, State, Timestamp},
     policy::StreamKind,
-    port::{AdoptAsk, Claim, Lane, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store, Tenure},
+    port::{
+        AdoptAsk, Claim, Lane, LaneRoom, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store,
+        Tenure, URGENT,
+    },
     sim::world::MemStore,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -123,6 +126,7 @@ impl<'a, B: Bench> Course<'a, B> {
 
     async fn lease(&mut self) {
         let (max, per_lane, room) = (self.throw(6) + 1, self.throw(3) + 1, self.throw(3));
+        let is_urgent_only = self.throw(4) == 0;
         let everything = self.is_tied;
         let known: Vec<Lane> = self.lanes.keys().copied().collect();
         let ask = LeaseAsk {
@@ -141,8 +145,17 @@ impl<'a, B: Bench> Course<'a, B> {
                 u32::try_from(per_lane).unwrap()
             },
             room: match known.first() {
-                Some(lane) if !everything => vec![(*lane, u32::try_from(room).unwrap())],
+                Some(lane) if !everything => {
+                    let normal = u32::try_from(room).unwrap();
+                    let urgent = normal + 1;
+                    vec![(*lane, LaneRoom { normal, urgent })]
+                }
                 _ => Vec::new(),
+            },
+            priority_max: if is_urgent_only && !everything {
+                URGENT
+            } else {
+                9
             },
             after: known.get(1).copied().filter(|_| !everything),
         };

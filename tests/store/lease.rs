@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use postrider::{
     mail::{Address, LetterId, Scope},
-    port::{Lane, LeaseAsk, Store, SuppressionNews},
+    port::{Lane, LaneRoom, LeaseAsk, Store, SuppressionNews},
     store::{HOT_SETTINGS, PgStore},
 };
 use serde_json::json;
@@ -50,8 +50,8 @@ async fn a_lane_gets_no_more_than_its_room_over_all_priorities() {
         accepted(&store, &[urgent, plain(&format!("v{priority}@b.example"))]).await;
     }
     let room = vec![
-        (lane(&pool, "a.example").await, 3),
-        (lane(&pool, "b.example").await, 0),
+        (lane(&pool, "a.example").await, LaneRoom::both(3)),
+        (lane(&pool, "b.example").await, LaneRoom::NONE),
     ];
     let leased = store
         .lease(LeaseAsk {
@@ -194,7 +194,7 @@ async fn a_look_is_bounded_and_says_where_it_ended() {
     .execute(&pool)
     .await
     .unwrap();
-    let room = (1..=2_500).map(|id| (Lane(id), 0)).collect();
+    let room = (1..=2_500).map(|id| (Lane(id), LaneRoom::NONE)).collect();
     let leased = store
         .lease(LeaseAsk {
             room,

@@ -101,6 +101,7 @@ pub(crate) fn ask(max: u32, per_lane: u32) -> LeaseAsk {
         octets: u64::MAX,
         per_lane,
         room: Vec::new(),
+        priority_max: 9,
         after: None,
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, StreamKind, StreamPolicy},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -64,7 +64,10 @@ impl DemoDesk {
                 name: "demo".to_owned(),
                 address: None,
                 ehlo: Domain::parse("mail.example.com")?,
+                weight: 1,
             }],
+            shaping: Shaping::free().into(),
+            node: "demo".to_owned(),
             fixed: FixedRoutes::default(),
             family: Family::Ipv4First,
             tls: TlsPolicy::Opportunistic,
@@ -133,6 +136,7 @@ fn streams() -> Result<HashMap<String, Stream>> {
             let stream = Stream {
                 policy: policy(name, kind),
                 style: style(name, kind)?,
+                pool: Vec::new(),
             };
             Ok((name.to_owned(), stream))
         })

@@ -3,7 +3,13 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::{mail::Unsendable, port::Broken};
+use crate::{
+    engine::pace::{Moment, Pace},
+    mail::{Domain, Unsendable},
+    policy::Shaping,
+    port::Broken,
+    route::Source,
+};
 
 const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -17,10 +23,28 @@ fn leased(number: u128, lane: i32) -> LeasedLetter {
     LeasedLetter {
         lease: LeaseId(Uuid::nil()),
         lane: Lane(lane),
+        priority: 5,
         attempts: 0,
         suppressed: None,
         letter: Err(broken),
     }
+}
+
+fn path() -> Arc<Path> {
+    let source = Source {
+        name: "s1".to_owned(),
+        address: None,
+        ehlo: Domain::parse("mail.example.com").unwrap(),
+        weight: 1,
+    };
+    let counts = Shaping::free().counts(["mx.example.com"], "mx.example.com");
+    let moment = Moment {
+        instant: Instant::now(),
+        now: NOON,
+    };
+    let pace = Pace::new(std::slice::from_ref(&source));
+    let paths = pace.paths([&source], &counts, moment);
+    Arc::clone(paths.choose(false, moment, || 0.0).unwrap())
 }
 
 fn claim(number: u128) -> (LeaseId, LetterId) {
@@ -195,7 +219,7 @@ fn a_site_that_holds_its_part_closes_all_its_lanes_until_letters_leave() {
     });
     let letters: Vec<LeasedLetter> = (1..=7).map(|n| leased(n, i32::from(n > 4))).collect();
     enter(&ledger, &letters, ledger.heard());
-    assert_eq!(ledger.routed(&letters, "mx.example.com"), 5);
+    assert_eq!(ledger.routed(&letters, "mx.example.com", &path()), 5);
     let room: HashMap<Lane, u32> = ledger.room(NOON).into_iter().collect();
     assert_eq!(room, [(Lane(0), 0), (Lane(1), 0)].into());
     ledger.leave([claim(6), claim(7), claim(5), claim(4), claim(3)]);

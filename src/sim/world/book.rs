@@ -46,6 +46,7 @@ pub(super) struct Pages {
 pub(super) struct Copy {
     /// The order of arrival.
     pub(super) number: usize,
+    pub(super) at: Duration,
     pub(super) return_path: String,
     pub(super) recipient: String,
     pub(super) findings: Vec<(Finding, String)>,
@@ -217,6 +218,7 @@ impl Witness for Book {
         let mut pages = self.pages();
         let copy = Copy {
             number: pages.copies.len(),
+            at: self.time.age(),
             return_path: return_path.clone(),
             recipient: recipient.clone(),
             findings: taken.findings.to_vec(),

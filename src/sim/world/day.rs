@@ -28,7 +28,7 @@ use super::{
     book::Book,
     chance::Chance,
     clock::{NodeClock, WorldTime},
-    desk::{self, GIVE_UP, LEASE, STREAMS},
+    desk::{self, GIVE_UP, Habits, LEASE, STREAMS},
     dial::{Exchange, MailHost},
     facts::Facts,
     names::Zones,
@@ -52,6 +52,8 @@ const CLOCK_HOLDS: Duration = Duration::from_secs(40);
 pub(super) struct Terms {
     /// The bounds that engines get.
     pub(super) limits: Limits,
+    /// What else the operator has set.
+    pub(super) habits: Habits,
     /// Whether receivers know our key.
     pub(super) is_key_published: bool,
     /// Who carries out the store's statements.
@@ -63,6 +65,7 @@ impl Terms {
     pub(super) fn usual() -> Self {
         Self {
             limits: desk::limits(),
+            habits: Habits::default(),
             is_key_published: true,
             hand: Arc::new(()),
         }
@@ -80,12 +83,12 @@ pub(super) fn run(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
 }
 
 async fn live(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
-    let limits = terms.limits.clone();
+    let (limits, habits) = (terms.limits.clone(), terms.habits.clone());
     let (common, stop) = (common(setting, terms)?, CancellationToken::new());
     let mut tasks = JoinSet::new();
     let mut clocks = Vec::new();
     for number in 0..setting.weather.nodes {
-        let desk = Arc::new(desk::desk(number, limits.clone())?);
+        let desk = Arc::new(desk::desk(number, limits.clone(), &habits)?);
         let node = Node::new(number, common.clone(), desk);
         clocks.push(Arc::clone(&node.clock));
         tasks.spawn(node.serve(stop.clone()));

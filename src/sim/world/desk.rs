@@ -20,7 +20,7 @@ use crate::{
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt, LetterId},
-    policy::{Retry, StreamKind, StreamPolicy},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     token::{Kind, TokenKey, Tokens},
@@ -67,27 +67,53 @@ pub(super) fn limits() -> Limits {
     }
 }
 
+/// What an operator may have set otherwise.
+#[derive(Clone, Debug)]
+pub(super) struct Habits {
+    /// The pace of each provider.
+    pub(super) shaping: Shaping,
+    /// Every node calls from the same source.
+    pub(super) has_one_source: bool,
+    /// The age at which letters are given up.
+    pub(super) give_up: Duration,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            shaping: Shaping::free(),
+            has_one_source: false,
+            give_up: GIVE_UP,
+        }
+    }
+}
+
 /// The desk of one node.
-pub(super) fn desk(node: usize, limits: Limits) -> Result<Desk, SimError> {
+pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk, SimError> {
+    let place = if habits.has_one_source { 0 } else { node };
     let streams = STREAMS.into_iter().map(|(name, kind)| {
         let stream = Stream {
-            policy: policy(name, kind),
+            policy: policy(name, kind, habits.give_up),
             style: style(name, kind)?,
+            pool: Vec::new(),
         };
         Ok((name.to_owned(), stream))
     });
     Ok(Desk {
         limits,
         streams: streams.collect::<Result<HashMap<_, _>, SimError>>()?,
-        stray: policy("stray", StreamKind::Marketing),
+        stray: policy("stray", StreamKind::Marketing, GIVE_UP),
         identity: identity()?,
         templates: TemplateSet::build(Vec::new(), None).map_err(faults)?.into(),
         keyring: keyring()?.into(),
         sources: vec![Source {
-            name: format!("node{}", node + 1),
-            address: Some(source(node)),
+            name: format!("node{}", place + 1),
+            address: Some(source(place)),
             ehlo: Domain::parse("mail.example.com").map_err(SimError::crypto)?,
+            weight: 1,
         }],
+        shaping: habits.shaping.clone().into(),
+        node: format!("node{}", node + 1),
         fixed: FixedRoutes::default(),
         family: Family::Ipv4First,
         tls: TlsPolicy::Off,
@@ -176,11 +202,11 @@ fn style(name: &str, kind: StreamKind) -> Result<Style, SimError> {
     })
 }
 
-fn policy(name: &str, kind: StreamKind) -> StreamPolicy {
+fn policy(name: &str, kind: StreamKind, give_up_age: Duration) -> StreamPolicy {
     let retry = Retry {
         waits: [2, 4, 8, 16, 32].map(Duration::from_secs).to_vec(),
         jitter: 0.2,
-        give_up_age: GIVE_UP,
+        give_up_age,
         greylist: (Duration::from_millis(2_500), Duration::from_secs(4)),
         wait_min: Duration::from_secs(1),
     };

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     compose::Identity,
     engine::Limits,
-    mail::{Letter, LetterId},
+    mail::{Letter, LetterId, RouteKey, RouteState},
 };
 
 /// Everything that laws are about.
@@ -35,6 +35,8 @@ pub(super) struct Facts {
     /// The bounds that had to hold.
     pub(super) limits: Limits,
     pub(super) identity: Identity,
+    /// Every change of a route's pace, in order.
+    pub(super) paces: Vec<(RouteKey, RouteState)>,
 }
 
 impl Facts {
@@ -49,6 +51,7 @@ impl Facts {
             broken_domains: broken.collect(),
             limits: desk::limits(),
             identity: desk::identity()?,
+            paces: tables.paces.story.clone(),
         })
     }
 

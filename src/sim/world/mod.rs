@@ -19,6 +19,7 @@ mod life;
 mod many;
 mod names;
 mod node;
+pub mod pace;
 mod pipe;
 mod plug;
 mod report;

@@ -25,8 +25,8 @@ use super::{
 use crate::{
     mail::{Address, EventKind, Hold, LetterId, Shard, State, Timestamp},
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews, Tenure, TlsStore,
+        AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
+        Parked, Settlement, Store, StoreError, SuppressionNews, Tenure, TlsStore,
     },
 };
 
@@ -298,6 +298,16 @@ impl Store for StoreLine {
 
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
         self.server.store.suppression_news()
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<Heard, StoreError> {
+        let statement = move |server: &Server| server.store.change(|tables| tables.beat(&beat));
+        self.ask("beating".to_owned(), statement).await
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        let statement = move |server: &Server| server.store.change(|tables| tables.leave(node));
+        self.ask("leaving".to_owned(), statement).await
     }
 
     async fn wait_for_work(&self, patience: Duration) {

@@ -108,7 +108,9 @@ impl Tables {
         let claims = claims.iter().filter(|claim| open(&claim.id));
         // Nobody leases by what was read here.
         claims
-            .filter_map(|claim| self.leased(claim.id, claim.lease, Lane(0), claim.attempts))
+            .filter_map(|claim| {
+                self.leased(claim.id, claim.lease, (Lane(0), u8::MAX), claim.attempts)
+            })
             .collect()
     }
 

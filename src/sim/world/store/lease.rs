@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::tables::Tables;
 use crate::{
     mail::LetterId,
-    port::{Lane, LeaseAsk, Leased, LeasedLetter},
+    port::{Lane, LaneRoom, LeaseAsk, Leased, LeasedLetter, URGENT},
 };
 
 /// Lanes that one look walks through.
@@ -22,12 +22,21 @@ impl Tables {
         if !self.has_work() {
             return Leased::default();
         }
-        let lanes = self.ready_lanes(ask.after.unwrap_or(Lane(0)));
-        let room: BTreeMap<Lane, u32> = ask.room.iter().copied().collect();
-        let room = |lane| room.get(&lane).copied().unwrap_or(ask.per_lane) as usize;
+        let lanes = self.ready_lanes(ask.after.unwrap_or(Lane(0)), ask.priority_max);
+        let room: BTreeMap<Lane, LaneRoom> = ask.room.iter().copied().collect();
+        let room = |turn: Turn| {
+            let room = room.get(&turn.2).copied();
+            let room = room.unwrap_or(LaneRoom::both(ask.per_lane));
+            let room = if turn.0 <= URGENT {
+                room.urgent
+            } else {
+                room.normal
+            };
+            room as usize
+        };
         let max = ask.max as usize;
         let walk = lanes.iter().take(LANES_MAX).flat_map(|(turn, letters)| {
-            let letters = letters.iter().take(room(turn.2));
+            let letters = letters.iter().take(room(*turn));
             letters.map(|(_, id)| (*turn, *id))
         });
         let taken: Vec<(Turn, LetterId)> = walk.take(max).collect();
@@ -43,7 +52,7 @@ impl Tables {
         let kept = taken.into_iter().filter(|(turn, _)| {
             let count = by_lane.entry(turn.2).or_default();
             *count += 1;
-            *count <= room(turn.2)
+            *count <= room(*turn)
         });
         let kept: Vec<LetterId> = kept.map(|(_, id)| id).collect();
         let mut letters = self.claim(&kept, ask);
@@ -55,9 +64,17 @@ impl Tables {
     }
 
     /// Ready letters in the order of the walk.
-    fn ready_lanes(&self, after: Lane) -> BTreeMap<Turn, Vec<(crate::mail::Timestamp, LetterId)>> {
+    fn ready_lanes(
+        &self,
+        after: Lane,
+        priority_max: u8,
+    ) -> BTreeMap<Turn, Vec<(crate::mail::Timestamp, LetterId)>> {
         let mut lanes: BTreeMap<Turn, Vec<_>> = BTreeMap::new();
-        for (id, queued) in self.queue.iter().filter(|(_, queued)| queued.ready) {
+        for (id, queued) in self
+            .queue
+            .iter()
+            .filter(|(_, queued)| queued.ready && queued.priority <= priority_max)
+        {
             let turn = (queued.priority, queued.lane <= after, queued.lane);
             lanes.entry(turn).or_default().push((queued.due, *id));
         }
@@ -91,7 +108,7 @@ impl Tables {
             queued.in_doubt_lease = None;
             queued.hold = None;
             let (priority, lane, attempts) = (queued.priority, queued.lane, queued.attempts);
-            if let Some(leased) = self.leased(*id, ask.lease, lane, attempts) {
+            if let Some(leased) = self.leased(*id, ask.lease, (lane, priority), attempts) {
                 claimed.push((
                     priority,
                     LeasedLetter {

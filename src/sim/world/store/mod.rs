@@ -7,6 +7,7 @@
 mod claims;
 mod holds;
 mod lease;
+mod pace;
 mod settle;
 mod tables;
 
@@ -23,8 +24,8 @@ use crate::{
     mail::{Address, Hold, HoldId, HoldOn, Letter, LetterId, Shard, Suppression, Timestamp},
     policy::StreamKind,
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
-        Store, StoreError, SuppressionNews, Tenure, TlsStore,
+        AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
+        Parked, Settlement, Store, StoreError, SuppressionNews, Tenure, TlsStore,
     },
 };
 
@@ -180,6 +181,15 @@ impl Store for MemStore {
 
     fn suppression_news(&self) -> broadcast::Receiver<SuppressionNews> {
         self.news.subscribe()
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<Heard, StoreError> {
+        Ok(self.change(|tables| tables.beat(&beat)))
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        self.change(|tables| tables.leave(node));
+        Ok(())
     }
 
     async fn wait_for_work(&self, patience: Duration) {

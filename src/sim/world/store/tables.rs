@@ -62,6 +62,8 @@ pub(in super::super) struct Tables {
     pub(super) holds: Vec<(Hold, bool)>,
     /// Address keys whose entries have changed in this statement.
     marks: Vec<String>,
+    /// What nodes have told each other about pace.
+    pub(in super::super) paces: super::pace::Paces,
 }
 
 impl Tables {
@@ -191,13 +193,14 @@ impl Tables {
         &self,
         id: LetterId,
         lease: LeaseId,
-        lane: Lane,
+        (lane, priority): (Lane, u8),
         attempts: u16,
     ) -> Option<LeasedLetter> {
         let row = self.letters.get(&id)?;
         Some(LeasedLetter {
             lease,
             lane,
+            priority,
             attempts,
             suppressed: None,
             letter: Ok(Box::new(row.letter.clone())),

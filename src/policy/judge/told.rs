@@ -1,0 +1,44 @@
+//! What one outcome tells the governor of the route it took.
+//!
+//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign.
+
+use super::signal;
+use crate::{
+    mail::{Class, Evidence, Finding, Reply, Signal, Stage},
+    policy::governor::Told,
+};
+
+/// Most octets of a reply that are kept as the cause of a change.
+const WORDS_MAX: usize = 160;
+
+/// What the governor should hear of an outcome; `None` when it says nothing about the pace.
+pub fn told(evidence: &Evidence, finding: Option<&Finding>) -> Option<Told> {
+    match evidence {
+        Evidence::Accepted(_) => Some(Told::Good),
+        Evidence::Refused(reply) => match signal::of_refusal(reply, finding) {
+            Signal::Good if finding.is_some_and(|finding| finding.class == Class::BadMailbox) => {
+                Some(Told::BadMailbox)
+            }
+            Signal::Good => Some(Told::Good),
+            Signal::SlowDown => Some(slow_down(reply, finding)),
+            Signal::Dead | Signal::Nothing => None,
+        },
+        _ => None,
+    }
+}
+
+fn slow_down(reply: &Reply, finding: Option<&Finding>) -> Told {
+    let text = reply.to_string();
+    let words = text.lines().next().unwrap_or_default();
+    let end = words
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| *at >= WORDS_MAX);
+    Told::SlowDown {
+        class: finding.map_or(Class::System, |finding| finding.class),
+        permanent: reply.is_permanent(),
+        hint: finding.and_then(|finding| finding.retry_after),
+        about_connections: matches!(reply.stage, Stage::Connect | Stage::Banner | Stage::Ehlo),
+        words: words[..end.unwrap_or(words.len())].to_owned(),
+    }
+}
