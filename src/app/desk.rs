@@ -153,6 +153,7 @@ fn trust() -> Result<Trust> {
     Ok(Trust {
         anyone: trust.any,
         public_roots: trust.verified,
+        roots: trust.roots,
     })
 }
 

@@ -33,7 +33,7 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 18] = [
+const SECTIONS: [Section; 19] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),

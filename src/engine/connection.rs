@@ -6,12 +6,18 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{crew::Crew, pace::Path, site::Site};
+use super::{
+    crew::Crew,
+    pace::Path,
+    site::Site,
+    tls::{self, Wanted},
+};
 use crate::{
-    mail::{Evidence, HoldId, Stage, Trouble, TroubleKind},
-    port::{Dial, Dice, Dns, HostAnswer, Watch, World},
+    mail::{Domain, Evidence, HoldId, ResultType, Stage, Trouble, TroubleKind},
+    port::{Clock, Dial, Dice, Dns, HostAnswer, Watch, World},
     route::{self, TlsPolicy},
     smtp::{Hello, Session, Tls, Unopened},
+    tls::{Demand, StsMode, dane},
 };
 
 /// A session over the world's own kind of wire.
@@ -22,6 +28,8 @@ pub(super) struct Connection<'a, W: World> {
     pub(super) crew: &'a Arc<Crew<W>>,
     pub(super) site: &'a Site,
     session: Option<Wired<W>>,
+    /// Whether the session's host has proved its name.
+    is_proved: bool,
 }
 
 /// Why nothing was said about a letter to its receiver.
@@ -44,6 +52,7 @@ impl<'a, W: World> Connection<'a, W> {
             crew,
             site,
             session: None,
+            is_proved: false,
         }
     }
 
@@ -59,13 +68,11 @@ impl<'a, W: World> Connection<'a, W> {
         }
     }
 
-    /// The open session, or why there is none. An engine that stops does not wait for a host to let it in.
-    pub(super) async fn session(&mut self) -> Result<&mut Wired<W>, Unsaid> {
-        if self
-            .session
-            .as_ref()
-            .is_some_and(|session| !session.is_usable())
-        {
+    /// The open session, or why there is none; one that is not secure enough for a letter to that domain is closed first. An
+    /// engine that stops does not wait for a host to let it in.
+    pub(super) async fn session(&mut self, domain: &Domain) -> Result<&mut Wired<W>, Unsaid> {
+        let session = self.session.as_ref();
+        if session.is_some_and(|session| !session.is_usable() || !self.suits(session, domain)) {
             self.hang_up().await;
         }
         if self.session.is_none() {
@@ -73,9 +80,10 @@ impl<'a, W: World> Connection<'a, W> {
             if self.crew.stop.run_until_cancelled(opening).await != Some(true) {
                 return Err(Unsaid::GiveBack);
             }
-            let opened = self.crew.stop.run_until_cancelled(self.open()).await;
+            let opened = self.crew.stop.run_until_cancelled(self.open(domain)).await;
             let opened = opened.ok_or(Unsaid::GiveBack)?;
-            self.session = Some(opened.map_err(Unsaid::NotLetIn)?);
+            let (session, is_proved) = opened.map_err(Unsaid::NotLetIn)?;
+            (self.session, self.is_proved) = (Some(session), is_proved);
             self.site.session_opened();
         }
         self.session
@@ -96,21 +104,53 @@ impl<'a, W: World> Connection<'a, W> {
         }
     }
 
-    /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1).
-    async fn open(&self) -> Result<Wired<W>, Evidence> {
+    /// Whether a letter to that domain may go over the session: where its policy is enforced, the host has proved its name and
+    /// the policy names it.
+    fn suits(&self, session: &Wired<W>, domain: &Domain) -> bool {
+        let now = self.crew.world.clock().now();
+        let policy = self
+            .site
+            .way
+            .is_public()
+            .then(|| self.crew.secured.policy(domain, now));
+        policy.flatten().is_none_or(|policy| {
+            policy.mode != StsMode::Enforce || (self.is_proved && policy.names(session.host()))
+        })
+    }
+
+    /// Tries hosts in the order of their preference, each at all its addresses (RFC 5321 §5.1); those that nobody reached a
+    /// moment ago come last. Tells also whether the host has proved its name.
+    async fn open(&self, domain: &Domain) -> Result<(Wired<W>, bool), Evidence> {
         let mut answers = Vec::new();
         let mut last = None;
-        for host in self.site.way.hosts() {
+        let now = self.crew.world.clock().now();
+        for host in self.site.in_order(now) {
             let answer = self.addresses(host).await;
+            let wanted = self.wanted(domain, host).await;
             for remote in self.in_order(&answer) {
-                match self.open_at(host, remote).await {
-                    Ok(opened) => return Ok(opened),
+                match self.open_at(domain, host, remote, &wanted).await {
+                    Ok(session) => return Ok((session, wanted.proves())),
                     Err(evidence) => last = Some(evidence),
                 }
+            }
+            if last.as_ref().is_some_and(is_unreached) {
+                let until = now.plus(self.crew.desk.limits.dead_site_pause);
+                self.site.note_dead(host, until);
             }
             answers.push(answer);
         }
         Err(last.unwrap_or_else(|| Evidence::Unroutable(self.site.way.without_address(&answers))))
+    }
+
+    /// What the session must be.
+    async fn wanted(&self, domain: &Domain, host: &str) -> Wanted {
+        let usual = demanded(self.crew.desk.tls, &self.site.path);
+        let usual = self.site.way.tls(usual);
+        if self.site.way.is_public() {
+            tls::wanted(self.crew, usual, domain, host).await
+        } else {
+            Wanted::usual(usual)
+        }
     }
 
     async fn addresses(&self, host: &str) -> HostAnswer {
@@ -141,22 +181,66 @@ impl<'a, W: World> Connection<'a, W> {
         found
     }
 
-    async fn open_at(&self, host: &str, remote: IpAddr) -> Result<Wired<W>, Evidence> {
-        let usual = demanded(self.crew.desk.tls, &self.site.path);
-        let tls = self.site.way.tls(&self.crew.desk.trust, usual);
-        let opened = match self.open_with(host, remote, tls).await {
-            Err(unopened) if unopened.clear_may_work => {
-                self.open_with(host, remote, Tls::Off).await
-            }
-            opened => opened,
+    async fn open_at(
+        &self,
+        domain: &Domain,
+        host: &str,
+        remote: IpAddr,
+        wanted: &Wanted,
+    ) -> Result<Wired<W>, Evidence> {
+        let opened = match self.tls(host, &wanted.demand) {
+            Ok(tls) => self.open_secured(host, remote, tls).await,
+            Err(fault) => Err(ruled_out(host, fault)),
         };
-        let encryption = opened.as_ref().ok().and_then(Session::tls);
+        if self.site.way.is_public() {
+            tls::told(self.crew, domain, host, wanted, &opened);
+        }
+        let session = opened.as_ref().ok().map(|(session, _)| session);
+        let encryption = session.and_then(Session::tls);
         let provider = self.site.way.provider().name();
         self.crew
             .world
             .watch()
             .connected(provider, encryption, opened.is_ok());
-        opened.map_err(|unopened| unopened.evidence)
+        let opened = opened.map_err(|unopened| unopened.evidence);
+        opened.map(|(session, _)| session)
+    }
+
+    /// TLS as demanded, or why the host is ruled out.
+    fn tls(&self, host: &str, demand: &Demand) -> Result<Tls, ResultType> {
+        let trust = &self.crew.desk.trust;
+        let now = self.crew.world.clock().now();
+        match demand {
+            Demand::Usual(usual) | Demand::Watched(usual, _) => match trust.tls(*usual) {
+                // It would only fail again, and cost a connection.
+                Tls::Opportunistic(_) if self.crew.secured.is_broken(host, now) => Ok(Tls::Off),
+                tls => Ok(tls),
+            },
+            Demand::Verified => Ok(Tls::Required(Arc::clone(&trust.public_roots))),
+            Demand::Dane(records) => match dane::config(records.clone()) {
+                Ok(config) => Ok(Tls::Required(config)),
+                Err(_) => Err(ResultType::TlsaInvalid),
+            },
+            Demand::Skip(fault) => Err(*fault),
+        }
+    }
+
+    /// The session, and the fault of a handshake that failed before it came to be in clear.
+    async fn open_secured(
+        &self,
+        host: &str,
+        remote: IpAddr,
+        tls: Tls,
+    ) -> Result<(Wired<W>, Option<ResultType>), Unopened> {
+        match self.open_with(host, remote, tls).await {
+            Err(unopened) if unopened.clear_may_work => {
+                let now = self.crew.world.clock().now();
+                self.crew.secured.note_broken(host, now);
+                let session = self.open_with(host, remote, Tls::Off).await?;
+                Ok((session, unopened.tls_fault))
+            }
+            opened => opened.map(|session| (session, None)),
+        }
     }
 
     async fn open_with(&self, host: &str, remote: IpAddr, tls: Tls) -> Result<Wired<W>, Unopened> {
@@ -215,6 +299,20 @@ fn demanded(usual: TlsPolicy, path: &Path) -> TlsPolicy {
 fn no_source(source: &str, remote: IpAddr) -> Trouble {
     let what = format!("the source {source} speaks another IP version than {remote}");
     Trouble::new(Stage::Connect, TroubleKind::Io, what)
+}
+
+/// Not a refusal of the letter: the domain may mend its policy, or its host, within hours.
+fn ruled_out(host: &str, fault: ResultType) -> Unopened {
+    let what = format!("a policy of the domain rules out {host}: {}", fault.name());
+    Unopened {
+        tls_fault: Some(fault),
+        ..Trouble::new(Stage::StartTls, TroubleKind::Tls, what).into()
+    }
+}
+
+/// Whether nobody was reached: then the host is left alone for a while.
+fn is_unreached(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Broken(trouble) if trouble.stage == Stage::Connect)
 }
 
 fn broken(kind: TroubleKind, what: &str) -> Evidence {

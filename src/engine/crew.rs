@@ -15,6 +15,7 @@ use super::{
     holds::Holds,
     ledger::{Ledger, Standing},
     pace::{Moment, Pace, Path, Turn},
+    tls::Secured,
 };
 use crate::{
     mail::{Evidence, HoldId, Letter, Provider, Timestamp, Unsendable},
@@ -30,6 +31,7 @@ pub(super) struct Crew<W: World> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) pace: Arc<Pace>,
     pub(super) holds: Arc<Holds>,
+    pub(super) secured: Arc<Secured>,
     pub(super) verdicts: mpsc::Sender<Settlement>,
     pub(super) stop: CancellationToken,
 }

@@ -128,12 +128,13 @@ async fn say<W: World>(
 ) -> Result<(Said, AttemptRecord), Unsaid> {
     let mut record = record(connection, ready);
     let crew = Arc::clone(connection.crew);
-    connection.session().await?;
+    let domain = ready.letter.to.mailbox.address.domain();
+    connection.session(domain).await?;
     // Its turn lasts until its talk is over.
     let turn = crew.turn(&connection.site.path, ready.letter).await;
     let _turn = turn.ok_or(Unsaid::GiveBack)?;
     unheld(connection, ready.leased)?;
-    let session = connection.session().await?;
+    let session = connection.session(domain).await?;
     // Composing and connecting took their time: this is the last moment to learn that the letter must not go.
     match crew.standing(ready.leased, ready.letter) {
         Standing::Ours => {}

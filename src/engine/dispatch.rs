@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join};
 use tokio::task::JoinSet;
 use tracing::error;
 
@@ -20,6 +20,7 @@ use super::{
     pace::Moment,
     place::Place,
     site::Site,
+    tls,
     way::Way,
     worker,
 };
@@ -409,7 +410,7 @@ impl<W: World> Dispatch<W> {
 
 /// Asks DNS for the way to a domain.
 async fn find_way<W: World>(crew: &Crew<W>, domain: &Domain) -> Result<Way, Unroutable> {
-    let answer = crew.world.dns().mx(domain).await;
+    let (answer, ()) = join(crew.world.dns().mx(domain), tls::learn(crew, domain)).await;
     let plan = route::plan(domain, &answer, crew.world.dice().roll());
     plan.map(Way::Mx)
 }

@@ -30,6 +30,7 @@ mod settler;
 mod site;
 mod sites;
 mod tenures;
+mod tls;
 mod way;
 mod worker;
 
@@ -46,6 +47,7 @@ use self::{
     holds::Holds,
     ledger::{Ledger, Room},
     pace::{Pace, beat::Heart},
+    tls::Secured,
 };
 pub use self::{
     desk::{Desk, Stream},
@@ -88,6 +90,15 @@ impl<W: World> Engine<W> {
         let settled = CancellationToken::new();
         let holds = Arc::new(Holds::default());
         let mut helpers = self.helpers(&ledger, &holds, judged, &settled);
+        let secured = Arc::new(Secured::default());
+        let (world, counted, done) = (
+            Arc::clone(&self.world),
+            Arc::clone(&secured),
+            settled.clone(),
+        );
+        helpers
+            .keepers
+            .spawn(async move { tls::bring(world.as_ref(), &counted, done).await });
         let halt = stop.child_token();
         self.start_heart(&mut helpers, &pace, &settled);
         let (heir, halted) = (Heir::new(self.court()), halt.clone());
@@ -102,6 +113,7 @@ impl<W: World> Engine<W> {
             ledger: Arc::clone(&ledger),
             pace: Arc::clone(&pace),
             holds,
+            secured: Arc::clone(&secured),
             verdicts,
             stop: halt.clone(),
         });

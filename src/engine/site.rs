@@ -5,7 +5,7 @@
 //! connection is worth opening is decided here, from numbers alone.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -16,7 +16,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{pace::Path, way::Way};
-use crate::port::{AttemptRecord, LeasedLetter, URGENT};
+use crate::{
+    mail::Timestamp,
+    port::{AttemptRecord, LeasedLetter, URGENT},
+};
 
 /// A connection beyond the first is opened only when so many letters wait for each open one: a handshake costs as
 /// much as several letters.
@@ -36,6 +39,8 @@ pub(super) struct Site {
     connections: AtomicUsize,
     idle: AtomicUsize,
     sessions: AtomicUsize,
+    /// Hosts that nobody reached, and until when they come last.
+    dead: Mutex<HashMap<String, Timestamp>>,
 }
 
 /// Letters that wait for a connection; the urgent ones go first.
@@ -74,6 +79,7 @@ impl Site {
             connections: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
+            dead: Mutex::default(),
         }
     }
 
@@ -90,6 +96,22 @@ impl Site {
             talk: Duration::ZERO,
             size_bytes: 0,
         }
+    }
+
+    /// Hosts in the order of trying: those that nobody reached a moment ago come last, because the letters of a dozen
+    /// connections need not wait for the same silence.
+    pub(super) fn in_order(&self, now: Timestamp) -> Vec<&str> {
+        let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
+        dead.retain(|_, until| *until > now);
+        let mut hosts = self.way.hosts();
+        hosts.sort_by_key(|host| dead.contains_key(*host));
+        hosts
+    }
+
+    /// Notes that nobody reached that host.
+    pub(super) fn note_dead(&self, host: &str, until: Timestamp) {
+        let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
+        dead.insert(host.to_owned(), until);
     }
 
     /// Puts letters in line and wakes a waiting connection for each.

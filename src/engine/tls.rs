@@ -23,10 +23,12 @@ use super::crew::Crew;
 use crate::{
     mail::{Domain, PolicyType, ResultType, Timestamp, TlsOutcome},
     port::{
-        Clock, Dial, Dns, HostAnswer, KeptPolicy, Tlsa, TlsaAnswer, TlsCount, TlsStore, Watch, World,
+        Clock, Dial, Dns, HostAnswer, KeptPolicy, TlsCount, TlsStore, Tlsa, TlsaAnswer, Watch,
+        Wire, World,
     },
     route::TlsPolicy,
-    tls::{Demand, StsMemory, StsPolicy, demand, fetch, sts},
+    smtp::{Session, Unopened},
+    tls::{Demand, StsMemory, StsPolicy, certificate, demand, fetch, sts},
 };
 
 /// How long a host's broken TLS is remembered.
@@ -58,6 +60,25 @@ pub(super) struct Wanted {
     pub(super) demand: Demand,
     basis: PolicyType,
     lines: Vec<String>,
+}
+
+impl Wanted {
+    /// What no policy speaks of.
+    pub(super) const fn usual(usual: TlsPolicy) -> Self {
+        Self {
+            demand: Demand::Usual(usual),
+            basis: PolicyType::NoPolicyFound,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Whether a session that comes to be proves the host's name.
+    pub(super) const fn proves(&self) -> bool {
+        matches!(
+            self.demand,
+            Demand::Verified | Demand::Dane(_) | Demand::Usual(TlsPolicy::Verified)
+        )
+    }
 }
 
 impl Secured {
@@ -186,7 +207,9 @@ async fn load<W: World>(crew: &Crew<W>) {
                 }
             }
         }
-        Err(trouble) => error!(error = ?trouble, "Could not read the MTA-STS policies that are kept"),
+        Err(trouble) => {
+            error!(error = ?trouble, "Could not read the MTA-STS policies that are kept")
+        }
     }
 }
 
@@ -265,15 +288,47 @@ pub(super) async fn wanted<W: World>(
     }
 }
 
-/// Tells how the security of a session came out.
-pub(super) fn told<W: World>(
+/// Tells how the security of a session came out. A host that could not be reached says nothing about it.
+pub(super) fn told<W: World, S: Wire>(
     crew: &Crew<W>,
     domain: &Domain,
     host: &str,
     wanted: &Wanted,
-    fault: Option<ResultType>,
+    opened: &Result<(Session<S>, Option<ResultType>), Unopened>,
 ) {
-    tell(crew, domain, host, wanted.basis, wanted.lines.clone(), fault);
+    let fault = match opened {
+        Ok((session, fault)) => fault.or_else(|| seen(crew, host, wanted, session)),
+        Err(unopened) if unopened.tls_fault.is_none() => return,
+        Err(unopened) => unopened.tls_fault,
+    };
+    tell(
+        crew,
+        domain,
+        host,
+        wanted.basis,
+        wanted.lines.clone(),
+        fault,
+    );
+}
+
+/// What a session that came to be lacks.
+fn seen<W: World, S: Wire>(
+    crew: &Crew<W>,
+    host: &str,
+    wanted: &Wanted,
+    session: &Session<S>,
+) -> Option<ResultType> {
+    if session.tls().is_none() {
+        return Some(ResultType::StarttlsNotSupported);
+    }
+    let now = crew.world.clock().now();
+    match &wanted.demand {
+        Demand::Watched(_, true) => {
+            certificate::look(session.certificates(), host, &crew.desk.trust.roots, now)
+        }
+        Demand::Watched(_, false) => Some(ResultType::StsPolicyInvalid),
+        _ => None,
+    }
 }
 
 fn tell<W: World>(

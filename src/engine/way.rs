@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::{
     mail::{Provider, Unroutable},
@@ -30,10 +30,13 @@ pub struct Trust {
     pub anyone: Arc<ClientConfig>,
     /// Only certificates that name the host and lead to a public root.
     pub public_roots: Arc<ClientConfig>,
+    /// Those roots, to look at certificates afterwards.
+    pub roots: Arc<RootCertStore>,
 }
 
 impl Trust {
-    fn tls(&self, policy: TlsPolicy) -> Tls {
+    /// TLS by our own usage alone.
+    pub(super) fn tls(&self, policy: TlsPolicy) -> Tls {
         match policy {
             TlsPolicy::Off => Tls::Off,
             TlsPolicy::Opportunistic => Tls::Opportunistic(Arc::clone(&self.anyone)),
@@ -101,12 +104,17 @@ impl Way {
         }
     }
 
-    /// TLS on this way; `usual` is the policy towards MX hosts.
-    pub(super) fn tls(&self, trust: &Trust, usual: TlsPolicy) -> Tls {
+    /// Our own usage of TLS on this way; `usual` is that towards MX hosts.
+    pub(super) const fn tls(&self, usual: TlsPolicy) -> TlsPolicy {
         match self {
-            Self::Mx(_) => trust.tls(usual),
-            Self::Fixed(route) => trust.tls(route.tls),
+            Self::Mx(_) => usual,
+            Self::Fixed(route) => route.tls,
         }
+    }
+
+    /// Whether policies that recipient domains publish count here: a smarthost is the operator's affair.
+    pub(super) const fn is_public(&self) -> bool {
+        matches!(self, Self::Mx(_))
     }
 
     /// The login it wants.

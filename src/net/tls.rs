@@ -26,6 +26,8 @@ pub struct Trust {
     pub verified: Arc<ClientConfig>,
     /// Any certificate will do: against listeners on the way, not against impostors (RFC 7435).
     pub any: Arc<ClientConfig>,
+    /// The public roots themselves.
+    pub roots: Arc<RootCertStore>,
 }
 
 impl Trust {
@@ -37,10 +39,10 @@ impl Trust {
 
     /// Like [`Trust::new`], with roots of one's own.
     pub fn with_roots(roots: RootCertStore) -> Result<Self, Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let (provider, roots) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(roots));
         let verified = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
+            .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
         let any = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
@@ -50,6 +52,7 @@ impl Trust {
         Ok(Self {
             verified: remembering(verified),
             any: remembering(any),
+            roots,
         })
     }
 }

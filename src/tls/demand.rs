@@ -19,8 +19,8 @@ pub enum Demand {
     Verified,
     /// Under TLS, with a certificate that one of these records names.
     Dane(Vec<Tlsa>),
-    /// As usual, but whether the certificate is good is looked at and told.
-    Watched(TlsPolicy),
+    /// As usual, but whether the host is named by the policy, and whether its certificate is good, is told.
+    Watched(TlsPolicy, bool),
     /// Not at all.
     Skip(ResultType),
 }
@@ -62,7 +62,7 @@ fn of_sts(usual: TlsPolicy, host: &str, sts: Option<&StsPolicy>) -> (Demand, Pol
     let demand = match (policy.mode, policy.names(host)) {
         (StsMode::Enforce, true) => Demand::Verified,
         (StsMode::Enforce, false) => Demand::Skip(ResultType::StsPolicyInvalid),
-        (StsMode::Testing, _) => Demand::Watched(usual),
+        (StsMode::Testing, is_named) => Demand::Watched(usual, is_named),
         (StsMode::None, _) => return (Demand::Usual(usual), PolicyType::NoPolicyFound),
     };
     (demand, PolicyType::Sts)

@@ -119,6 +119,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         trust: Trust {
             anyone: trust.any,
             public_roots: trust.verified,
+            roots: trust.roots,
         },
         timeouts: wishes.timeouts,
     }

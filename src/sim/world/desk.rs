@@ -189,6 +189,7 @@ fn trust() -> Result<Trust, SimError> {
     Ok(Trust {
         anyone: Arc::clone(&config),
         public_roots: config,
+        roots: Arc::new(RootCertStore::empty()),
     })
 }
 
