@@ -46,5 +46,7 @@ mod stop;
 mod support;
 #[path = "promises/suppressed.rs"]
 mod suppressed;
+#[path = "promises/tls.rs"]
+mod tls;
 #[path = "promises/world.rs"]
 mod world;

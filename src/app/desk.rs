@@ -57,6 +57,7 @@ pub fn desk(config: &Config) -> Result<Desk> {
             config::sections::Family::Ipv6 => Family::Ipv6First,
         },
         tls: tls(config.tls.mode),
+        mta_sts: config.tls.mta_sts,
         trust: trust()?,
         timeouts: timeouts(config),
     })

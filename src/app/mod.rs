@@ -13,6 +13,7 @@ mod memory;
 pub mod names;
 mod refresh;
 pub mod serve;
+pub mod tls_reports;
 mod upkeep;
 mod watch;
 pub mod world;

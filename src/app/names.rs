@@ -5,8 +5,8 @@
 use anyhow::Result;
 
 use crate::{
-    config::Config,
-    net::{CacheOptions, Resolver, ResolverOptions},
+    config::{Config, sections::DaneMode},
+    net::{CacheOptions, Resolver, ResolverOptions, Trusted},
 };
 
 /// Asks the operator's DNS.
@@ -18,6 +18,11 @@ pub(super) fn dns(config: &Config) -> ResolverOptions {
     ResolverOptions {
         servers: config.dns.servers.clone(),
         patience: config.dns.timeout.0,
+        dnssec: match config.tls.dane {
+            DaneMode::Auto => Trusted::Loopback,
+            DaneMode::On => Trusted::All,
+            DaneMode::Off => Trusted::Nobody,
+        },
         cache: CacheOptions {
             min: config.dns.cache_min.0,
             max: config.dns.cache_max.0,

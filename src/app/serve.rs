@@ -17,6 +17,7 @@ use super::{
     inbound::{self, Doors, RealFeedback},
     names::{dns, resolver},
     refresh::{Refresh, Seen},
+    tls_reports::Reports,
     upkeep,
     world::RealWorld,
 };
@@ -56,6 +57,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
         told: registry,
         ask_at: None,
     };
+    let reports = Reports::new(&config, &database.store)?;
     let names = resolver(&config)?;
     let watch = Arc::clone(&metrics);
     let feedback = inbound::feedback(&config, database.store.clone(), names, watch)?;
@@ -65,6 +67,9 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(engine.run(stop.clone()));
     tasks.spawn(refresh.run(stop.clone()));
+    if let Some(reports) = reports {
+        tasks.spawn(reports.run(stop.clone()));
+    }
     doors.start(&mut tasks, Arc::clone(&feedback), &stop);
     start_faces(&mut tasks, &config, &database, feedback, listener, &stop);
     let ended = see_through(tasks, &stop).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    mail::{Event, EventKind, InDoubt, Next, Provider, Suppression},
+    mail::{Event, EventKind, InDoubt, Next, Provider, Suppression, TlsOutcome},
     metrics::{Metrics, Outcome},
     port::{
         Settlement, Watch,
@@ -22,6 +22,10 @@ impl Watch for Metrics {
         if success {
             self.session_opened(known(provider), tls);
         }
+    }
+
+    fn secured(&self, outcome: &TlsOutcome) {
+        Self::secured(self, outcome.basis, outcome.fault);
     }
 
     fn settled(&self, batch: &[Settlement], took: Duration) {

@@ -40,6 +40,13 @@ impl Config {
             mode_fits,
             r#"must be "opportunistic" or "required"; only a route can be "off""#,
         );
+        let from = self.tls.reports_from.as_deref();
+        let is_address = from.is_none_or(|from| crate::mail::Address::parse(from).is_ok());
+        let problem = "must be an address such as tls-reports@example.com";
+        faults.expect("tls.reports_from", is_address, problem);
+        let stream = &self.tls.reports_stream;
+        let is_known = from.is_none() || self.stream.iter().any(|known| known.name == *stream);
+        faults.expect("tls.reports_stream", is_known, "must name a [[stream]]");
         self.check_bounds(&mut faults);
         self.check_identity(&mut faults);
         self.check_inbound(&mut faults);

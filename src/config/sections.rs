@@ -160,7 +160,29 @@ section! {
         /// "opportunistic": encrypted where the server offers it, whoever it proves to be; "required": encrypted to
         /// the right server, or not at all.
         pub mode: TlsMode = TlsMode::Opportunistic;
+        /// Whether the MTA-STS policies of recipient domains (RFC 8461) are fetched and obeyed.
+        pub mta_sts: bool = true;
+        /// Whether DANE (RFC 7672) is obeyed, on the word of the DNS servers that they have validated DNSSEC: "auto": if all of
+        /// them are on this machine; "on": the way to them is safe; "off": never.
+        pub dane: DaneMode = DaneMode::Auto;
+        /// The author of TLS reports (RFC 8460) to the domains that ask for them, in a domain with a DKIM key; without it none are
+        /// sent.
+        pub reports_from: Option<String> = None, like r#""tls-reports@example.com""#;
+        /// The stream that carries those reports.
+        pub reports_stream: String = "transactional".to_owned();
     }
+}
+
+/// Whose word counts that a DNS answer is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DaneMode {
+    /// Servers on this machine.
+    Auto,
+    /// All servers.
+    On,
+    /// None.
+    Off,
 }
 
 /// Whether a connection must be encrypted.

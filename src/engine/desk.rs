@@ -40,6 +40,8 @@ pub struct Desk {
     pub family: Family,
     /// TLS towards MX hosts.
     pub tls: TlsPolicy,
+    /// Whether the MTA-STS policies of recipient domains are looked for and obeyed.
+    pub mta_sts: bool,
     /// How certificates are looked at.
     pub trust: Trust,
     /// Patience at each stage of the talk.

@@ -171,6 +171,9 @@ pub(super) async fn bring<W: World>(world: &W, secured: &Secured, stop: Cancella
 
 /// Learns a domain's policy, if it has one and it is new.
 pub(super) async fn learn<W: World>(crew: &Crew<W>, domain: &Domain) {
+    if !crew.desk.mta_sts {
+        return;
+    }
     crew.secured.is_loaded.get_or_init(|| load(crew)).await;
     let texts = crew.world.dns().texts(&format!("_mta-sts.{domain}")).await;
     let id = sts::record_id(&texts);

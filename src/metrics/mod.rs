@@ -12,7 +12,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use crate::mail::{Class, InDoubt, Provider, Reason, State};
+use crate::mail::{Class, InDoubt, PolicyType, Provider, Reason, ResultType, State};
 
 mod inbound;
 mod labels;
@@ -40,6 +40,7 @@ pub struct Metrics {
     letters_finished: IntCounterVec,
     suppressions: IntCounterVec,
     sessions_opened: IntCounterVec,
+    sessions_secured: IntCounterVec,
     prepare_seconds: Histogram,
     talk_seconds: HistogramVec,
     letters_in_flight: IntGauge,
@@ -105,6 +106,11 @@ impl Metrics {
                 "postrider_sessions_opened_total",
                 "SMTP sessions opened, by provider and TLS version (`none`: in clear).",
                 &["provider", "tls"],
+            )?,
+            sessions_secured: at.counters(
+                "postrider_tls_sessions_total",
+                "Sessions by the policy that spoke (RFC 8460 policy-type) and what was wrong (result-type; `none`: nothing).",
+                &["policy", "result"],
             )?,
             prepare_seconds: at.histogram(
                 "postrider_prepare_duration_seconds",
@@ -224,6 +230,13 @@ impl Metrics {
     pub fn session_opened(&self, provider: Provider, tls: Option<&str>) {
         self.sessions_opened
             .with_label_values(&[provider.name(), tls_name(tls)])
+            .inc();
+    }
+
+    /// A session came to be, or did not, as far as its security goes.
+    pub fn secured(&self, policy: PolicyType, fault: Option<ResultType>) {
+        self.sessions_secured
+            .with_label_values(&[policy.name(), fault.map_or("none", ResultType::name)])
             .inc();
     }
 

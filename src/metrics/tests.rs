@@ -18,6 +18,7 @@ fn used() -> Metrics {
     metrics.finished(State::Delivered, Provider::Google);
     metrics.suppressed(Reason::HardBounce);
     metrics.session_opened(Provider::Mailru, Some("TLSv1_3 TLS13_AES_256_GCM_SHA384"));
+    metrics.secured(PolicyType::Sts, Some(ResultType::CertificateExpired));
     metrics.prepared(second);
     metrics.talked(Provider::Mailru, second);
     metrics.in_flight(5);

@@ -79,11 +79,12 @@ async fn add(pool: &PgPool, counts: &[TlsCount], now: Timestamp) -> Result<(), S
     let sessions: Vec<i64> = sessions.collect();
     sqlx::query!(
         r#"insert into postrider.tls_session (day, domain, policy_type, host, result, policy, sessions)
-        select $1, domain, policy_type, host, result, string_to_array(nullif(policy, ''), E'\n'), sessions
+        select $1, domain, policy_type, host, result, coalesce(string_to_array(nullif(policy, ''), E'\n'), '{}'), sessions
         from (
-            select domain, policy_type, host, result, coalesce(policy, '') as policy, sessions
+            select domain, policy_type, host, result, min(policy) as policy, sum(sessions)::bigint as sessions
             from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-                with ordinality as c (domain, policy_type, host, result, policy, sessions, n) order by n
+                as c (domain, policy_type, host, result, policy, sessions)
+            group by domain, policy_type, host, result order by domain, policy_type, host, result
         ) as c
         on conflict (day, domain, policy_type, host, result)
         do update set sessions = postrider.tls_session.sessions + excluded.sessions, policy = excluded.policy"#,

@@ -123,15 +123,10 @@ mod tests {
         );
         let skip = (Demand::Skip(ResultType::StsPolicyInvalid), PolicyType::Sts);
         check(Opportunistic, other, enforce, &none, &skip);
-        let watched = (Demand::Watched(Opportunistic), PolicyType::Sts);
-        check(Opportunistic, mx, Some(StsMode::Testing), &none, &watched);
-        check(
-            Opportunistic,
-            other,
-            Some(StsMode::Testing),
-            &none,
-            &watched,
-        );
+        let watched = |named| (Demand::Watched(Opportunistic, named), PolicyType::Sts);
+        let testing = Some(StsMode::Testing);
+        check(Opportunistic, mx, testing, &none, &watched(true));
+        check(Opportunistic, other, testing, &none, &watched(false));
 
         let secure = TlsaAnswer::Secure(vec![record(3), record(0)]);
         let dane = (Demand::Dane(vec![record(3)]), PolicyType::Tlsa);

@@ -38,6 +38,8 @@ pub(crate) struct Wishes {
     pub(crate) transactional_in_doubt: InDoubt,
     pub(crate) fixed: FixedRoutes,
     pub(crate) tls: TlsPolicy,
+    /// Who stands behind good certificates; the public roots when nobody.
+    pub(crate) root: Option<rustls_pki_types::CertificateDer<'static>>,
     /// The name of its source.
     pub(crate) source: &'static str,
     /// The pace of each provider.
@@ -58,6 +60,7 @@ impl Default for Wishes {
             transactional_in_doubt: InDoubt::Retry,
             fixed: FixedRoutes::default(),
             tls: TlsPolicy::Opportunistic,
+            root: None,
             source: "test",
             shaping: Shaping::free(),
         }
@@ -82,7 +85,15 @@ pub(crate) fn patience(limit: Duration) -> Timeouts {
 }
 
 pub(crate) fn desk(wishes: &Wishes) -> Desk {
-    let trust = net::Trust::new().unwrap();
+    let trust = match &wishes.root {
+        None => net::Trust::new(),
+        Some(root) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(root.clone()).unwrap();
+            net::Trust::with_roots(roots)
+        }
+    };
+    let trust = trust.unwrap();
     let stream = |(name, kind): (&str, StreamKind)| {
         let policy = policy(name, kind, wishes);
         let style = style(name, kind);
@@ -116,6 +127,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         fixed: wishes.fixed.clone(),
         family: Family::Ipv4First,
         tls: wishes.tls,
+        mta_sts: true,
         trust: Trust {
             anyone: trust.any,
             public_roots: trust.verified,

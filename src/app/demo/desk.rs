@@ -71,6 +71,7 @@ impl DemoDesk {
             fixed: FixedRoutes::default(),
             family: Family::Ipv4First,
             tls: TlsPolicy::Opportunistic,
+            mta_sts: true,
             trust: trust()?,
             timeouts: timeouts(),
         };

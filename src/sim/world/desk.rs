@@ -117,6 +117,7 @@ pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk,
         fixed: FixedRoutes::default(),
         family: Family::Ipv4First,
         tls: TlsPolicy::Off,
+        mta_sts: false,
         trust: trust()?,
         timeouts: timeouts(),
     })
