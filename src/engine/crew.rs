@@ -15,7 +15,7 @@ use super::{
     holds::Holds,
     ledger::{Ledger, Standing},
     pace::{Moment, Pace, Path, Turn},
-    tls::Secured,
+    secured::Secured,
 };
 use crate::{
     mail::{Evidence, HoldId, Letter, Provider, Timestamp, Unsendable},

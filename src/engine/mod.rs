@@ -26,6 +26,7 @@ mod pace;
 mod place;
 mod returns;
 mod runner;
+mod secured;
 mod settler;
 mod site;
 mod sites;
@@ -47,7 +48,7 @@ use self::{
     holds::Holds,
     ledger::{Ledger, Room},
     pace::{Pace, beat::Heart},
-    tls::Secured,
+    secured::Secured,
 };
 pub use self::{
     desk::{Desk, Stream},

@@ -1,25 +1,18 @@
 //! How secure a session to a host must be: asks, remembers, tells.
 //!
-//! Owns the policies that recipient domains published and the hosts whose TLS is broken. Promises: a domain's policy is known
+//! Owns the asking for policies and the telling of results. Promises: a domain's policy is known
 //! before its letters reach a connection, and fetched at most once at a time; a policy that was known holds though DNS or the
-//! web fall silent; a host whose opportunistic handshake failed is spoken to in clear for [`BROKEN`] without another try,
-//! unless a policy demands TLS. Leaves what policies demand to `tls`, the walking over hosts to `connection`.
+//! web fall silent. Leaves what policies demand to `tls`, what is remembered to `secured`, the walking over hosts to
+//! `connection`.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::{
-    sync::OnceCell,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::crew::Crew;
+use super::{crew::Crew, secured::Secured};
 use crate::{
     mail::{Domain, PolicyType, ResultType, Timestamp, TlsOutcome},
     port::{
@@ -31,28 +24,11 @@ use crate::{
     tls::{Demand, StsMemory, StsPolicy, certificate, demand, fetch, sts},
 };
 
-/// How long a host's broken TLS is remembered.
-const BROKEN: Duration = Duration::from_hours(1);
-
-/// Hosts and domains remembered; beyond it, what is stale goes.
-const REMEMBERED_MAX: usize = 20_000;
-
 /// A policy that does not come in this time does not come (RFC 8461 §3.3 advises a minute; letters wait for it).
 const FETCH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often counts go to the store.
 const ROUND: Duration = Duration::from_secs(10);
-
-/// What is remembered.
-#[derive(Debug, Default)]
-pub(super) struct Secured {
-    policies: Mutex<HashMap<Domain, StsMemory>>,
-    broken: Mutex<HashMap<String, Timestamp>>,
-    /// Sessions since the last round, by how they came out.
-    tally: Mutex<HashMap<TlsOutcome, u64>>,
-    /// Kept policies were read.
-    is_loaded: OnceCell<()>,
-}
 
 /// What a session must be, and who says so.
 #[derive(Clone, Debug)]
@@ -78,77 +54,6 @@ impl Wanted {
             self.demand,
             Demand::Verified | Demand::Dane(_) | Demand::Usual(TlsPolicy::Verified)
         )
-    }
-}
-
-impl Secured {
-    /// The policy of a domain that holds now.
-    pub(super) fn policy(&self, domain: &Domain, now: Timestamp) -> Option<StsPolicy> {
-        self.policies().get(domain)?.policy(now).cloned()
-    }
-
-    /// Whether a host's TLS was found broken of late.
-    pub(super) fn is_broken(&self, host: &str, now: Timestamp) -> bool {
-        self.broken().get(host).is_some_and(|until| *until > now)
-    }
-
-    /// Notes that a host's handshake failed.
-    pub(super) fn note_broken(&self, host: &str, now: Timestamp) {
-        let mut broken = self.broken();
-        if broken.len() >= REMEMBERED_MAX {
-            broken.retain(|_, until| *until > now);
-        }
-        broken.insert(host.to_owned(), now.plus(BROKEN));
-    }
-
-    /// Counts a session.
-    fn count(&self, outcome: TlsOutcome) {
-        let mut tally = self.tally();
-        // The store is away for long: the rest of the day is not told.
-        if tally.len() < REMEMBERED_MAX || tally.contains_key(&outcome) {
-            *tally.entry(outcome).or_default() += 1;
-        }
-    }
-
-    /// Takes what was counted.
-    fn counted(&self) -> Vec<TlsCount> {
-        let tally = std::mem::take(&mut *self.tally());
-        let counts = tally.into_iter();
-        counts
-            .map(|(outcome, sessions)| TlsCount { outcome, sessions })
-            .collect()
-    }
-
-    /// Counts again what the store did not take.
-    fn uncounted(&self, counts: Vec<TlsCount>) {
-        let mut tally = self.tally();
-        for count in counts {
-            *tally.entry(count.outcome).or_default() += count.sessions;
-        }
-    }
-
-    fn tally(&self) -> MutexGuard<'_, HashMap<TlsOutcome, u64>> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn policies(&self) -> MutexGuard<'_, HashMap<Domain, StsMemory>> {
-        self.policies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn broken(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn memory(&self, domain: &Domain) -> StsMemory {
-        self.policies().get(domain).cloned().unwrap_or_default()
-    }
-
-    fn keep(&self, domain: &Domain, memory: StsMemory, now: Timestamp) {
-        let mut policies = self.policies();
-        if policies.len() >= REMEMBERED_MAX {
-            policies.retain(|_, memory| memory.policy(now).is_some());
-        }
-        policies.insert(domain.clone(), memory);
     }
 }
 
@@ -211,7 +116,7 @@ async fn load<W: World>(crew: &Crew<W>) {
             }
         }
         Err(trouble) => {
-            error!(error = ?trouble, "Could not read the MTA-STS policies that are kept")
+            error!(error = ?trouble, "Could not read the MTA-STS policies that are kept");
         }
     }
 }

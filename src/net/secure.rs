@@ -53,7 +53,7 @@ pub(super) struct Secure {
 /// What a server said.
 struct Proved {
     records: Vec<Record>,
-    is_proved: bool,
+    vouched: bool,
     life: Duration,
 }
 
@@ -89,7 +89,7 @@ impl Secure {
         let Ok(addresses) = self.ask(&name, RecordType::A).await else {
             return Ok((TlsaAnswer::None, TROUBLE_LIFE));
         };
-        if !addresses.is_proved {
+        if !addresses.vouched {
             return Ok((TlsaAnswer::None, addresses.life));
         }
         let port = Name::from_ascii("_25._tcp").and_then(|prefix| prefix.append_domain(&name));
@@ -101,7 +101,7 @@ impl Secure {
         let records = answer.records.iter().filter_map(record).take(RECORDS_MAX);
         let records: Vec<Tlsa> = records.collect();
         // A zone below may be unsigned: then nothing is proved, and nothing is promised.
-        let found = if answer.is_proved && !records.is_empty() {
+        let found = if answer.vouched && !records.is_empty() {
             TlsaAnswer::Secure(records)
         } else {
             TlsaAnswer::None
@@ -228,7 +228,7 @@ fn read(answer: Message) -> io::Result<Proved> {
     let records = answer.answers.iter().chain(&answer.authorities);
     let life = records.map(|record| record.ttl).min().unwrap_or(0);
     Ok(Proved {
-        is_proved: answer.metadata.authentic_data,
+        vouched: answer.metadata.authentic_data,
         life: Duration::from_secs(life.into()).clamp(LIFE_MIN, LIFE_MAX),
         records: answer.answers,
     })
