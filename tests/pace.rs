@@ -4,8 +4,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test stops where something is missing, and the figures are what it is for"
+    reason = "a test stops where something is missing"
 )]
 
 use std::time::Duration;
