@@ -2,9 +2,10 @@
 //!
 //! Owns the taking over. Promises: what a dead process knew is settled through the same judge and settler as everything
 //! else, and only then its journal goes; letters that it surely had not sent are free at once; letters of which nobody
-//! can tell come before the judge as [`Unheard`], and no sooner than one whole lease after their claim has ended and one
-//! whole lease after the store was away or we were frozen: a journal, a late answer, a node that could not renew has had
-//! its time. Decides nothing: the stream's `in_doubt` policy does.
+//! can tell come before the judge as [`Unheard`], and only when their claim stood unrenewed under our eyes for two whole
+//! leases of our own monotonic time, in which the store answered and we were not frozen: one in which its holder may use
+//! it, and one more for a journal, a late answer, a node that could not renew. Decides nothing: the stream's `in_doubt`
+//! policy does.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,23 +13,32 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{court::Court, runner::lease_id, settler::settle_surely};
+use super::{court::Court, runner::lease_id, settler::settle_surely, tenures::Tenures};
 use crate::{
     mail::{Evidence, LetterId, Unheard},
     port::{
         AdoptAsk, Claim, Clock, Journal, LeaseId, LeasedLetter, Legacy, Settlement, Store,
-        StoreError, Word, World,
+        StoreError, Tenure, Word, World,
     },
 };
 
-/// How often it looks for expired leases.
+/// Its beat: how often it looks for journals is counted in it.
 const ROUND: Duration = Duration::from_millis(500);
 
 /// Journals are looked for every so many rounds, the first time at once.
 const JOURNAL_ROUNDS: u32 = 6;
 
-/// A round that comes so late finds a world that may have been away with it.
+/// Looks at what stands unrenewed, in the time of one lease.
+const LOOKS: u32 = 16;
+
+/// Leases that a claim stands unrenewed before it is taken over.
+const PATIENCE: u32 = 2;
+
+/// A look that comes so late finds a world that may have been away with it.
 const STALL: Duration = Duration::from_secs(2);
+
+/// Claims looked at, far more than all nodes hold: a lease brings hundreds of letters, and they are renewed together.
+const TENURES_MAX: u32 = 20_000;
 
 /// Letters taken over by one statement.
 const BATCH: u32 = 500;
@@ -37,19 +47,17 @@ const BATCH: u32 = 500;
 pub(super) struct Heir<W: World> {
     court: Court<W>,
     legacies: Vec<Legacy>,
-    /// Since when rounds have come in time and the store has answered each.
-    calm_since: Instant,
-    last_round: Instant,
+    tenures: Tenures,
+    last_look: Instant,
 }
 
 impl<W: World> Heir<W> {
     pub(super) fn new(court: Court<W>) -> Self {
-        let now = Instant::now();
         Self {
             court,
             legacies: Vec::new(),
-            calm_since: now,
-            last_round: now,
+            tenures: Tenures::default(),
+            last_look: Instant::now(),
         }
     }
 
@@ -125,37 +133,54 @@ impl<W: World> Heir<W> {
         Ok(())
     }
 
-    /// Asks also while nothing may be taken over yet: the answer tells that the store is there.
+    /// Looks when it is time, and takes over what nobody has renewed.
     async fn adopt(&mut self) {
-        let instant = Instant::now();
-        if instant - self.last_round > STALL {
-            self.calm_since = instant;
+        let (lease, asked) = (self.court.desk.limits.lease, Instant::now());
+        let late = asked - self.last_look;
+        if late < lease / LOOKS {
+            return;
         }
-        self.last_round = instant;
-        let (world, lease) = (&self.court.world, self.court.desk.limits.lease);
-        let is_calm = instant - self.calm_since >= lease;
-        let now = world.clock().now();
-        let ask = AdoptAsk {
-            lease: lease_id(world.as_ref()),
-            now,
-            ended_before: now.minus(lease),
-            until: now.plus(lease),
-            max: if is_calm { BATCH } else { 0 },
+        if late > lease / LOOKS + STALL {
+            self.tenures.forget();
+        }
+        self.last_look = asked;
+        let taken = match self.court.world.store().tenures(TENURES_MAX).await {
+            Ok(standing) => {
+                let moments = (asked, Instant::now());
+                let forsaken = self.tenures.look(&standing, moments, lease * PATIENCE);
+                self.take_over(forsaken).await
+            }
+            Err(trouble) => Err(trouble),
         };
-        match world.store().adopt(ask).await {
-            Ok(letters) if letters.is_empty() => {}
-            Ok(letters) => {
+        if let Err(trouble) = taken {
+            error!(error = ?trouble, "Could not look for forsaken leases");
+            self.tenures.forget();
+        }
+    }
+
+    async fn take_over(&self, forsaken: Vec<Tenure>) -> Result<(), StoreError> {
+        let world = &self.court.world;
+        let mut is_more = !forsaken.is_empty();
+        while is_more {
+            let now = world.clock().now();
+            let ask = AdoptAsk {
+                lease: lease_id(world.as_ref()),
+                now,
+                forsaken: forsaken.clone(),
+                until: now.plus(self.court.desk.limits.lease),
+                max: BATCH,
+            };
+            let letters = world.store().adopt(ask).await?;
+            is_more = letters.len() >= BATCH as usize;
+            if !letters.is_empty() {
                 warn!(
                     count = letters.len(),
-                    "Nobody came back for the letters of expired leases"
+                    "Nobody came back for the letters of forsaken leases"
                 );
                 self.doubt(&letters, Unheard::NodeSilent).await;
             }
-            Err(trouble) => {
-                error!(error = ?trouble, "Could not look for expired leases");
-                self.calm_since = Instant::now();
-            }
         }
+        Ok(())
     }
 
     async fn doubt(&self, letters: &[LeasedLetter], why: Unheard) {

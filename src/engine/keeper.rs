@@ -34,7 +34,10 @@ pub(super) async fn keep_alive<S: Store, C: Clock>(
 
 async fn renew<S: Store, C: Clock>(store: &S, clock: &C, ledger: &Arc<Ledger>, lease: Duration) {
     let (now, instant) = (clock.now(), Instant::now());
-    let ending = ledger.ending_before(now.plus(lease / 2));
+    let ending = ledger.ending_before(End {
+        at: now.plus(lease / 2),
+        deadline: instant + lease / 2,
+    });
     if ending.is_empty() {
         return;
     }
@@ -74,7 +77,7 @@ pub(super) async fn give_back_lost<S: Store, C: Clock>(
     clock: &C,
     ledger: &Ledger,
 ) -> bool {
-    let now = clock.now();
+    let (now, asked) = (clock.now(), Instant::now());
     let lost = ledger.lost();
     if lost.is_empty() {
         return true;
@@ -84,7 +87,7 @@ pub(super) async fn give_back_lost<S: Store, C: Clock>(
             if count > 0 {
                 warn!(count, "Gave back letters of leases whose answer was lost");
             }
-            ledger.gave_back(now);
+            ledger.gave_back(asked);
             true
         }
         Err(trouble) => {

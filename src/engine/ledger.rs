@@ -58,7 +58,7 @@ struct Pages {
     /// Leases that are being asked for.
     asked: HashSet<LeaseId>,
     /// Leases whose answer was lost, and until when they may still come into being.
-    lost: HashMap<LeaseId, Timestamp>,
+    lost: HashMap<LeaseId, Instant>,
 }
 
 /// When a claim ends unless renewed, by both clocks: the wall clock is the store's and may be set back, the monotonic one
@@ -70,6 +70,10 @@ pub(super) struct End {
 }
 
 impl End {
+    fn ends_before(&self, other: Self) -> bool {
+        self.at < other.at || self.deadline < other.deadline
+    }
+
     fn has_come(&self, now: Timestamp, instant: Instant) -> bool {
         self.at <= now || self.deadline <= instant
     }
@@ -131,7 +135,7 @@ impl Ledger {
     }
 
     /// Notes that the answer to a lease was lost: it may hold letters that nobody knows.
-    pub(super) fn lose(&self, lease: LeaseId, until: Timestamp) {
+    pub(super) fn lose(&self, lease: LeaseId, until: Instant) {
         let mut pages = self.pages();
         pages.asked.remove(&lease);
         pages.lost.insert(lease, until);
@@ -143,7 +147,7 @@ impl Ledger {
     }
 
     /// Forgets those of the lost leases that had ended when the store, asked at `asked`, gave them back.
-    pub(super) fn gave_back(&self, asked: Timestamp) {
+    pub(super) fn gave_back(&self, asked: Instant) {
         self.pages().lost.retain(|_, until| *until > asked);
     }
 
@@ -309,13 +313,13 @@ impl Ledger {
         u32::try_from(self.room.per_lane).unwrap_or(u32::MAX)
     }
 
-    /// Claims that end before `deadline`.
-    pub(super) fn ending_before(&self, deadline: Timestamp) -> Vec<(LeaseId, Shard, LetterId)> {
+    /// Claims that end before that moment by either clock: one that was set back must not keep a claim from being renewed.
+    pub(super) fn ending_before(&self, moment: End) -> Vec<(LeaseId, Shard, LetterId)> {
         let pages = self.pages();
         let ending = pages
             .held
             .iter()
-            .filter(|(_, held)| held.until.at < deadline);
+            .filter(|(_, held)| held.until.ends_before(moment));
         ending
             .map(|(id, held)| (held.lease, held.shard, *id))
             .collect()

@@ -77,6 +77,9 @@ async fn beat<W: World>(
     dispatch: &mut Dispatch<W>,
     pulse: &mut Pulse,
 ) -> Next {
+    if !crew.holds.are_known() {
+        return Next::Soon;
+    }
     let limits = &crew.desk.limits;
     let part = limits.in_flight / LEASE_PART;
     let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));
@@ -164,8 +167,8 @@ async fn lease<W: World>(
     let leased = crew.world.store().lease(ask).await.map_err(|trouble| {
         error!(error = ?trouble, "Could not lease letters");
         // It may have come into being at any time until now, which may be long after the question.
-        let now = crew.world.clock().now();
-        crew.ledger.lose(id, now.plus(crew.desk.limits.lease));
+        crew.ledger
+            .lose(id, Instant::now() + crew.desk.limits.lease);
     })?;
     let end = End {
         at: until,

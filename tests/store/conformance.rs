@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use postrider::{
     mail::{EventKind, LetterId, Next, Scope, State, Timestamp},
     policy::StreamKind,
-    port::{AdoptAsk, Claim, Lane, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store},
+    port::{AdoptAsk, Claim, Lane, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store, Tenure},
     sim::world::MemStore,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -23,6 +23,9 @@ const DOMAINS: [&str; 3] = ["a.example", "b.example", "c.example"];
 
 /// Statements of one course.
 const STATEMENTS: usize = 120;
+
+/// The smallest step of time.
+const STEP: Duration = Duration::from_micros(1);
 
 /// Courses; each has a database of its own.
 const COURSES: u64 = 8;
@@ -251,10 +254,25 @@ impl<'a, B: Bench> Course<'a, B> {
     }
 
     async fn adopt(&mut self) {
+        let mut forsaken = self.bench.store().tenures(500).await.unwrap();
+        self.tell(format!("tenures {forsaken:?}"));
+        // Those that a clock calls ended, or any one.
+        match self.throw(3) {
+            0 if !forsaken.is_empty() => {
+                let place = self.throw(forsaken.len() as u64);
+                forsaken = vec![forsaken[usize::try_from(place).unwrap()]];
+            }
+            _ => forsaken.retain(|tenure| tenure.until < self.now),
+        }
+        if self.throw(4) == 0 {
+            // Renewed since it was seen.
+            let later = |tenure: &mut Tenure| tenure.until = tenure.until.plus(STEP);
+            forsaken.iter_mut().for_each(later);
+        }
         let ask = AdoptAsk {
             lease: self.lease_id(),
             now: self.now,
-            ended_before: self.now,
+            forsaken,
             until: self.now.plus(Duration::from_secs(4)),
             max: 500,
         };

@@ -109,13 +109,15 @@ pub(crate) async fn lease(store: &PgStore, max: u32) -> Vec<LeasedLetter> {
     store.lease(ask(max, max)).await.unwrap().letters
 }
 
-/// Takes over every letter whose lease ended before that moment.
-pub(crate) async fn adopt(store: &PgStore, ended_before: Timestamp) -> Vec<LeasedLetter> {
+/// Takes over every letter whose lease was to end before that moment.
+pub(crate) async fn adopt(store: &PgStore, moment: Timestamp) -> Vec<LeasedLetter> {
+    let mut forsaken = store.tenures(100).await.unwrap();
+    forsaken.retain(|tenure| tenure.until < moment);
     let ask = AdoptAsk {
         lease: LeaseId(Uuid::now_v7()),
-        now: ended_before,
-        ended_before,
-        until: ended_before.plus(Duration::from_mins(1)),
+        now: moment,
+        forsaken,
+        until: moment.plus(Duration::from_mins(1)),
         max: 100,
     };
     store.adopt(ask).await.unwrap()

@@ -74,19 +74,37 @@ async fn a_wall_clock_that_was_set_back_does_not_lengthen_a_claim() {
     assert!(!ledger.let_go(&letter, before));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_was_set_back_does_not_keep_a_claim_from_being_renewed() {
+    let ledger = roomy();
+    let letter = leased(1, 7);
+    enter(&ledger, std::slice::from_ref(&letter), ledger.heard());
+    let hour = std::time::Duration::from_hours(1);
+    let soon = |at: Timestamp| End {
+        at,
+        deadline: Instant::now() + hour / 2,
+    };
+    let yesterday = NOON.minus(hour * 24);
+    assert_eq!(ledger.ending_before(soon(yesterday)), []);
+    tokio::time::advance(hour).await;
+    let ending = ledger.ending_before(soon(yesterday));
+    assert_eq!(ending, [(letter.lease, letter.shard(), letter.id())]);
+}
+
 #[test]
 fn a_lease_without_an_answer_is_known_until_it_was_given_back_after_its_end() {
     let ledger = roomy();
     let (asked, lost) = (LeaseId(Uuid::from_u128(1)), LeaseId(Uuid::from_u128(2)));
     ledger.ask(asked);
     ledger.ask(lost);
-    ledger.lose(lost, NOON);
-    let before = Timestamp::from_seconds(NOON.seconds() - 1);
+    let before = Instant::now();
+    let end = before + std::time::Duration::from_secs(1);
+    ledger.lose(lost, end);
     // What is being asked for may be answered yet: it is not given back.
     assert_eq!(ledger.lost(), [lost]);
     ledger.gave_back(before);
     assert_eq!(ledger.leases(), [asked, lost].into());
-    ledger.gave_back(NOON);
+    ledger.gave_back(end);
     assert_eq!(ledger.lost(), []);
     assert_eq!(ledger.leases(), [asked].into());
 }

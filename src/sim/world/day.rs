@@ -175,28 +175,45 @@ async fn suppress(mut bans: Vec<Ban>, common: Common) {
     }
 }
 
+/// Clocks that are off from the beginning, and then are set now and then.
 async fn set_clocks(setting: Setting, clocks: Vec<Arc<NodeClock>>, common: Common) {
     let chance = Chance::new(setting.seed, "clocks");
-    let jump = i64::try_from(setting.weather.clock_jump.as_micros()).unwrap_or(0);
-    if jump == 0 {
-        return;
+    let (jump, standing) = (setting.weather.clock_jump, setting.weather.clock_offset);
+    for place in 0..clocks.len() {
+        set_clock(&common, &clocks, place, off(&chance, standing));
     }
-    loop {
+    while !jump.is_zero() {
         sleep(chance.span(Duration::ZERO, CLOCK_HOLDS)).await;
         if common.is_healed.load(Ordering::Relaxed) {
             return;
         }
         let place = chance.between(0, clocks.len() as u64);
-        let place = usize::try_from(place).unwrap_or(0);
-        let width = u64::try_from(jump * 2).unwrap_or(0);
-        let offset = i64::try_from(chance.between(0, width)).unwrap_or(0) - jump;
-        clocks[place].set(offset);
-        let millis = offset / 1_000;
-        common.book.tell(format!(
-            "the clock of node {} is set off by {millis} ms",
-            place + 1
-        ));
+        let offset = off(&chance, jump);
+        set_clock(
+            &common,
+            &clocks,
+            usize::try_from(place).unwrap_or(0),
+            offset,
+        );
     }
+}
+
+/// So many microseconds, up to `width` either way.
+fn off(chance: &Chance, width: Duration) -> i64 {
+    let width = i64::try_from(width.as_micros()).unwrap_or(0);
+    let point = chance.between(0, u64::try_from(width * 2).unwrap_or(0));
+    i64::try_from(point).unwrap_or(0) - width
+}
+
+fn set_clock(common: &Common, clocks: &[Arc<NodeClock>], place: usize, offset: i64) {
+    if offset == 0 {
+        return;
+    }
+    clocks[place].set(offset);
+    let (node, millis) = (place + 1, offset / 1_000);
+    common.book.tell(format!(
+        "the clock of node {node} is set off by {millis} ms"
+    ));
 }
 
 fn common(setting: &Setting, terms: Terms) -> Result<Common, SimError> {

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     day::{Terms, run},
+    desk::LEASE,
     facts::Facts,
     fair,
     laws::LAWS,
@@ -12,7 +13,9 @@ use super::{
     troubled::Hand,
 };
 use crate::{
-    mail::{Content, EventKind, LetterId, Next, Reason, Scope, State, Suppression, Verdict},
+    mail::{
+        Content, EventKind, LetterId, Next, Reason, Scope, State, Suppression, Timestamp, Verdict,
+    },
     port::{LeaseAsk, Leased, Settlement},
 };
 
@@ -61,6 +64,8 @@ enum Careless {
     Overlooks,
     /// The text of one letter gets into another.
     Mixes,
+    /// Claims end by the clock of whoever looks.
+    Hurries,
     /// Lanes have all the room they like, and always the same one comes first.
     Favours,
 }
@@ -80,6 +85,13 @@ impl Hand for Careless {
             }
         }
         leased
+    }
+
+    fn promote(&self, tables: &mut Tables, now: Timestamp, max: u32) -> u64 {
+        if matches!(self, Self::Hurries) {
+            tables.reclaim(now.minus(LEASE));
+        }
+        tables.promote(now, max)
     }
 
     fn settle(&self, tables: &mut Tables, batch: &[Settlement]) -> Vec<LetterId> {
@@ -191,6 +203,18 @@ fn a_letter_sent_again_breaks_the_law_of_copies() {
     check("a second copy only when it is unknowable", |_, terms| {
         terms.hand = Careless::Repeats.hand();
     });
+}
+
+#[test]
+fn claims_that_end_by_the_clock_break_the_law_of_copies() {
+    check(
+        "a second copy only when it is unknowable",
+        |setting, terms| {
+            setting.weather.nodes = 3;
+            setting.weather.clock_offset = LEASE * 5;
+            terms.hand = Careless::Hurries.hand();
+        },
+    );
 }
 
 #[test]

@@ -24,8 +24,10 @@ pub(super) struct Weather {
     pub(super) journal: f64,
     /// Processes that die at a step, at a moment, with their machine, or are restarted in order.
     pub(super) ends: Ends,
-    /// How far a node's clock may be set off, either way.
+    /// How far a node's clock may be set off while the weather lasts, either way.
     pub(super) clock_jump: Duration,
+    /// How far a node's clock may be off from the beginning, either way.
+    pub(super) clock_offset: Duration,
 }
 
 /// What connections suffer.
@@ -87,6 +89,7 @@ impl Weather {
             journal: 0.0,
             ends: Ends::default(),
             clock_jump: Duration::ZERO,
+            clock_offset: Duration::ZERO,
         }
     }
 
@@ -132,7 +135,9 @@ impl Weather {
                 in_order: share(0.3),
                 with_machine: share(0.4),
             },
-            clock_jump: span(8_000),
+            // Several leases: whoever goes by clocks takes the claims of the living.
+            clock_jump: span(45_000),
+            clock_offset: span(45_000),
         }
     }
 }

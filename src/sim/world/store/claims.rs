@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::tables::{Queued, Tables};
 use crate::{
     mail::{Event, EventKind, LetterId, Shard, State, Timestamp},
-    port::{AdoptAsk, Claim, Lane, LeaseId, LeasedLetter},
+    port::{AdoptAsk, Claim, Lane, LeaseId, LeasedLetter, Tenure},
 };
 
 type Held = [(LeaseId, Shard, LetterId)];
@@ -46,14 +46,27 @@ impl Tables {
         for id in &due {
             if let Some(queued) = self.queue.get_mut(id) {
                 queued.ready = true;
+                queued.hold = None;
             }
         }
         due.len() as u64
     }
 
+    pub(in super::super) fn tenures(&self, max: u32) -> Vec<Tenure> {
+        let standing: BTreeSet<_> = self.queue.values().filter_map(tenure).collect();
+        let by_end: BTreeSet<_> = standing
+            .into_iter()
+            .map(|tenure| (tenure.until, tenure.lease))
+            .collect();
+        let first = by_end.into_iter().take(max as usize);
+        first
+            .map(|(until, lease)| Tenure { lease, until })
+            .collect()
+    }
+
     pub(in super::super) fn adopt(&mut self, ask: &AdoptAsk) -> Vec<LeasedLetter> {
         let ended = self.waiting(ask.max, |queued| {
-            queued.lease.is_some() && queued.due < ask.ended_before
+            tenure(queued).is_some_and(|tenure| ask.forsaken.contains(&tenure))
         });
         let mut claims = Vec::new();
         for id in ended {
@@ -77,6 +90,14 @@ impl Tables {
             });
         }
         self.recall(&claims)
+    }
+
+    /// What a careless store does: claims whose written end lies before `moment` are free again.
+    #[cfg(test)]
+    pub(in super::super) fn reclaim(&mut self, moment: Timestamp) {
+        let ended = self.queue.values_mut();
+        let ended = ended.filter(|queued| queued.lease.is_some() && queued.due < moment);
+        ended.for_each(|queued| free(queued, moment));
     }
 
     pub(in super::super) fn recall(&self, claims: &[Claim]) -> Vec<LeasedLetter> {
@@ -109,6 +130,11 @@ impl Tables {
             .map(|(_, id)| id)
             .collect()
     }
+}
+
+fn tenure(queued: &Queued) -> Option<Tenure> {
+    let (lease, until) = (queued.lease?, queued.due);
+    Some(Tenure { lease, until })
 }
 
 fn free(queued: &mut Queued, now: Timestamp) {

@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    mail::{Event, EventKind, Letter, LetterId, Reason, Scope, State, Suppression, Timestamp},
+    mail::{
+        Event, EventKind, Hold, HoldId, Letter, LetterId, Reason, Scope, State, Suppression,
+        Timestamp,
+    },
     policy::{StreamKind, suppress::stops},
     port::{Lane, LeaseId, LeasedLetter},
 };
@@ -43,6 +46,7 @@ pub(super) struct Queued {
     pub(super) priority: u8,
     pub(super) attempts: u16,
     pub(super) ready: bool,
+    pub(super) hold: Option<HoldId>,
     pub(super) in_doubt_lease: Option<LeaseId>,
 }
 
@@ -54,6 +58,8 @@ pub(in super::super) struct Tables {
     lanes: BTreeMap<String, Lane>,
     pub(in super::super) suppressions: BTreeMap<(String, Scope), Suppression>,
     streams: BTreeMap<String, StreamKind>,
+    /// Holds that were ever laid; `false` when lifted.
+    pub(super) holds: Vec<(Hold, bool)>,
     /// Address keys whose entries have changed in this statement.
     marks: Vec<String>,
 }
@@ -79,6 +85,7 @@ impl Tables {
             priority,
             attempts: 0,
             ready: due <= now,
+            hold: None,
             in_doubt_lease: None,
         };
         self.queue.insert(id, queued);
@@ -165,7 +172,9 @@ impl Tables {
         });
         Some(Standing {
             state: row.state.or(waiting)?,
-            due: queued.map(|queued| queued.due),
+            due: queued
+                .filter(|queued| queued.hold.is_none())
+                .map(|queued| queued.due),
             events: row.events.clone(),
         })
     }
