@@ -8,8 +8,8 @@ use super::{
     Config, Inbound,
     section::{Documented, Key},
     sections::{
-        Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Pool, Retention, Route,
-        Smtp, Source, Templates, Tls,
+        Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Pool, Retention,
+        Route, Smtp, Source, Templates, Tls,
     },
     stream::Stream,
 };
@@ -33,7 +33,7 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 18] = [
+const SECTIONS: [Section; 19] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),
@@ -49,6 +49,7 @@ const SECTIONS: [Section; 18] = [
     section::<Stream>("stream", true),
     section::<Templates>("templates", false),
     section::<Dkim>("dkim", false),
+    section::<Check>("check", false),
     section::<Limits>("limits", false),
     section::<Retention>("retention", false),
     section::<Log>("log", false),
@@ -177,7 +178,9 @@ mod tests {
     fn the_documentation_of_a_key_is_found_by_its_path() {
         assert_eq!(
             doc_of("stream[1].priority").as_deref(),
-            Some("0 to 9; 0 goes first.")
+            Some(
+                "0 to 9; 0 goes first. Letters of priority 0 to 2 have room of their own beside all others."
+            )
         );
         assert_eq!(
             doc_of("smtp.sources[0].name").as_deref(),

@@ -23,6 +23,7 @@ pub mod promote;
 mod recall;
 pub mod registry;
 pub mod report;
+pub mod routes;
 mod row;
 pub mod settle;
 pub mod suppressions;
@@ -55,6 +56,7 @@ pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
 pub use operator::{Migration, Waiting};
 pub use registry::{Registry, Stream};
 pub use report::Tally;
+pub use routes::{ChangeView, DayView, NodeView, RouteView};
 pub use suppressions::SuppressionFilter;
 pub use sweep::{Page, Which};
 
