@@ -1,11 +1,16 @@
-//! Notices what the operator changes in the folders of templates and keys while the node runs.
+//! Notices what the operator changes in the folders of templates and keys and in the shaping file while the node runs.
 //!
 //! Owns a look every second. Promises: what changed is in force within two looks, in the engine first and then in the
 //! database's registry; what cannot be read leaves the last good version in force and is said once for each change; a new
 //! selector of a domain that signs already waits until DNS shows its record, because a signature that nobody can verify is
 //! worse than an old one. Leaves reading to `desk`, the exchange to `engine::Live`; see `folder` for how a change is seen.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Result;
 use tokio::{task::spawn_blocking, time::Instant};
@@ -35,6 +40,7 @@ const ASK: Duration = Duration::from_secs(5);
 pub(super) struct Seen {
     templates: Marks,
     keys: Marks,
+    shaping: Option<(SystemTime, u64)>,
 }
 
 impl Seen {
@@ -42,8 +48,15 @@ impl Seen {
         Self {
             templates: marks(&config.templates.folder),
             keys: marks(&config.dkim.folder),
+            shaping: config.delivery.shaping.as_deref().and_then(mark),
         }
     }
+}
+
+/// When a file was changed last, and how long it is: an editor that keeps one of them changes the other.
+fn mark(file: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = file.metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// The looking.
@@ -81,6 +94,9 @@ impl Refresh {
         if seen.templates != self.seen.templates {
             self.read_templates().await;
         }
+        if seen.shaping != self.seen.shaping {
+            self.read_shaping().await;
+        }
         let is_due = self.ask_at.is_some_and(|at| at <= Instant::now());
         if seen.keys != self.seen.keys || is_due {
             self.read_keys(seen.keys != self.seen.keys).await;
@@ -98,6 +114,18 @@ impl Refresh {
             }
             Err(trouble) => error!(
                 "The changed templates cannot be used, those read before stay in force: {trouble:#}"
+            ),
+        }
+    }
+
+    async fn read_shaping(&self) {
+        match self.reading(desk::shaping).await {
+            Ok(shaping) => {
+                info!("Took over the changed shaping; a domain follows within a minute");
+                self.desk.shaping.replace(shaping);
+            }
+            Err(trouble) => error!(
+                "The changed shaping cannot be used, the one read before stays in force: {trouble:#}"
             ),
         }
     }

@@ -190,9 +190,14 @@ impl Pace {
         self.lanes.room(usual, moment)
     }
 
-    /// Which of the lanes that were asked gave letters.
-    pub(super) fn gave(&self, asked: &[(Lane, LaneRoom)], gave: impl Fn(Lane) -> bool) {
-        self.lanes.gave(asked, gave);
+    /// Which of the lanes that were meant to be asked gave letters, and whether all were.
+    pub(super) fn gave(
+        &self,
+        asked: &[(Lane, LaneRoom)],
+        gave: impl Fn(Lane) -> bool,
+        were_all_asked: bool,
+    ) {
+        self.lanes.gave(asked, gave, were_all_asked);
     }
 
     fn gates(&self) -> Vec<Arc<Gate>> {
