@@ -23,10 +23,13 @@ use super::{
     weather::Troubles,
 };
 use crate::{
-    mail::{Address, EventKind, LetterId, Shard, State, Timestamp},
+    mail::{
+        Address, EventKind, Incoming, IncomingId, LetterId, Shard, State, Suppression, Timestamp,
+    },
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
         StoreError, SuppressionNews, Tenure,
+        inbound::{Intake, Kept, LateSettlement, LateStore, Settled, Standing, Understood},
     },
 };
 
@@ -49,6 +52,14 @@ pub(super) trait Hand: Send + Sync {
 
     fn promote(&self, tables: &mut Tables, now: Timestamp, max: u32) -> u64 {
         tables.promote(now, max)
+    }
+
+    fn take(&self, tables: &mut Tables, now: Timestamp, until: Timestamp, max: u32) -> Vec<Kept> {
+        tables.take(now, until, max)
+    }
+
+    fn settle_late(&self, tables: &mut Tables, settlement: &LateSettlement) -> Settled {
+        tables.settle_late(settlement)
     }
 }
 
@@ -117,6 +128,7 @@ impl Server {
 }
 
 /// One process's line.
+#[derive(Clone)]
 pub(super) struct StoreLine {
     pub(super) server: Arc<Server>,
     pub(super) process: Process,
@@ -284,49 +296,122 @@ impl Store for StoreLine {
     }
 }
 
-impl Server {
-    /// Settles, and tells the book what it brought about.
-    fn settle(&self, process: Process, batch: &[Settlement]) -> Vec<LetterId> {
-        let (lost, news) = self.store.change(|tables| {
-            let before: Vec<_> = batch
-                .iter()
-                .map(|settlement| events(tables, settlement))
-                .collect();
-            let known: Vec<_> = tables.suppressions.keys().cloned().collect();
-            let lost = self.hand.settle(tables, batch);
-            let counted = batch.iter().zip(before);
-            let lines = counted
-                .filter(|(settlement, before)| events(tables, settlement) > *before)
-                .map(|(settlement, _)| line(tables, settlement));
-            let lines: Vec<String> = lines.flatten().collect();
-            let bans: Vec<_> = tables
-                .suppressions
-                .iter()
-                .filter(|(key, _)| !known.contains(key))
-                .map(|(_, entry)| entry.clone())
-                .collect();
-            (lost, (lines, bans))
-        });
-        for line in news.0 {
-            self.book.tell(format!("{process} settles {line}"));
-        }
-        for ban in news.1 {
-            self.book
-                .tell(format!("{} is suppressed: {}", ban.address, ban.evidence));
-            self.book.banned(&ban.address, &ban.scope, false);
-        }
-        lost
+impl Intake for StoreLine {
+    async fn keep(&self, mail: Incoming) -> Result<IncomingId, StoreError> {
+        let statement = move |server: &Server| server.store.tables().keep(mail);
+        self.ask("keeping a mail".to_owned(), statement).await
     }
 }
 
-fn events(tables: &Tables, settlement: &Settlement) -> usize {
-    let row = tables.letters.get(&settlement.id);
-    row.map_or(0, |row| row.events.len())
+impl LateStore for StoreLine {
+    async fn take(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        max: u32,
+    ) -> Result<Vec<Kept>, StoreError> {
+        let statement = move |server: &Server| {
+            server
+                .hand
+                .take(&mut server.store.tables(), now, until, max)
+        };
+        self.ask("taking mails".to_owned(), statement).await
+    }
+
+    async fn standing(&self, id: LetterId, _: Shard) -> Result<Option<Standing>, StoreError> {
+        let statement = move |server: &Server| server.store.tables().late_standing(id);
+        self.ask("looking where a letter stands".to_owned(), statement)
+            .await
+    }
+
+    async fn settle_late(&self, settlement: &LateSettlement) -> Result<Settled, StoreError> {
+        let (settlement, process) = (settlement.clone(), self.process);
+        let statement = move |server: &Server| server.settle_late(process, &settlement);
+        self.ask("settling a late word".to_owned(), statement).await
+    }
+
+    async fn suppress_reported(&self, entry: &Suppression) -> Result<(), StoreError> {
+        let entry = entry.clone();
+        let statement = move |server: &Server| server.watching(|tables| tables.ban(&entry));
+        self.ask("suppressing on a reporter's word".to_owned(), statement)
+            .await
+    }
+
+    async fn close(
+        &self,
+        id: IncomingId,
+        _: Timestamp,
+        understood: &Understood,
+    ) -> Result<(), StoreError> {
+        let understood = understood.clone();
+        let statement = move |server: &Server| server.store.tables().close(id, &understood);
+        self.ask("noting that a mail was read".to_owned(), statement)
+            .await
+    }
+
+    async fn postpone(&self, id: IncomingId, until: Timestamp) -> Result<(), StoreError> {
+        let statement = move |server: &Server| server.store.tables().postpone(id, until);
+        self.ask("postponing a mail".to_owned(), statement).await
+    }
+}
+
+impl Server {
+    /// Settles, and tells the book what it brought about.
+    fn settle(&self, process: Process, batch: &[Settlement]) -> Vec<LetterId> {
+        self.watching(|tables| {
+            let count = |tables: &Tables, id| events(tables, id);
+            let before: Vec<_> = batch.iter().map(|one| count(tables, one.id)).collect();
+            let lost = self.hand.settle(tables, batch);
+            for (settlement, before) in batch.iter().zip(before) {
+                if count(tables, settlement.id) > before {
+                    self.tell_last(process, tables, settlement.id);
+                }
+            }
+            lost
+        })
+    }
+
+    fn settle_late(&self, process: Process, settlement: &LateSettlement) -> Settled {
+        self.watching(|tables| {
+            let before = events(tables, settlement.id);
+            let settled = self.hand.settle_late(tables, settlement);
+            if events(tables, settlement.id) > before {
+                self.tell_last(process, tables, settlement.id);
+            }
+            settled
+        })
+    }
+
+    fn tell_last(&self, process: Process, tables: &Tables, id: LetterId) {
+        if let Some(line) = line(tables, id) {
+            self.book.tell(format!("{process} settles {line}"));
+        }
+    }
+
+    /// Carries out a statement and notes which entries of the suppression ledger it made.
+    fn watching<T>(&self, statement: impl FnOnce(&mut Tables) -> T) -> T {
+        self.store.change(|tables| {
+            let known: Vec<_> = tables.suppressions.keys().cloned().collect();
+            let result = statement(tables);
+            let made = tables.suppressions.iter();
+            for (_, entry) in made.filter(|(key, _)| !known.contains(key)) {
+                let (address, evidence) = (&entry.address, &entry.evidence);
+                self.book
+                    .tell(format!("{address} is suppressed: {evidence}"));
+                self.book.banned(entry, false);
+            }
+            result
+        })
+    }
+}
+
+fn events(tables: &Tables, id: LetterId) -> usize {
+    tables.letters.get(&id).map_or(0, |row| row.events.len())
 }
 
 /// What a settlement has made of a letter.
-fn line(tables: &Tables, settlement: &Settlement) -> Option<String> {
-    let row = tables.letters.get(&settlement.id)?;
+fn line(tables: &Tables, id: LetterId) -> Option<String> {
+    let row = tables.letters.get(&id)?;
     let last = row.events.last()?;
     let state = row.state.map_or("queued", State::name);
     let words = last.text.as_deref().unwrap_or_default();
