@@ -23,7 +23,9 @@ pub(super) use self::{
     tables::{Row, Tables},
 };
 use crate::{
-    mail::{Address, Incoming, IncomingId, Letter, LetterId, Shard, Suppression, Timestamp},
+    mail::{
+        Address, Incoming, IncomingId, Letter, LetterId, Shard, Suppression, Timestamp, Unsendable,
+    },
     policy::StreamKind,
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
@@ -71,6 +73,14 @@ impl MemStore {
     /// How a letter stands, with its history.
     pub fn letter(&self, id: LetterId) -> Option<Standing> {
         self.tables().standing(id)
+    }
+
+    /// Makes a letter's row one that cannot be read as a letter, for want of a good `field`.
+    pub fn spoil(&self, id: LetterId, field: &str) {
+        let flaw = Unsendable::new(field, "cannot be read");
+        if let Some(row) = self.tables().letters.get_mut(&id) {
+            row.flaw = Some(flaw);
+        }
     }
 
     /// A mail that came in, and what it turned out to be once it was read.
