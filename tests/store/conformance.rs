@@ -178,12 +178,12 @@ impl<'a, B: Bench> Course<'a, B> {
 
     fn held(&self, held: &LeasedLetter) -> String {
         let flag = held.suppressed.map_or("", |_| " suppressed");
-        let flaw = held.letter.as_ref().err();
-        let flaw = flaw.map_or_else(String::new, |broken| {
+        let broken = held.letter.as_ref().err();
+        let broken = broken.map_or_else(String::new, |broken| {
             format!(" broken {}", broken.fault.field)
         });
         format!(
-            "{} tried {}{flag}{flaw}",
+            "{} tried {}{flag}{broken}",
             self.name(held.id()),
             held.attempts
         )

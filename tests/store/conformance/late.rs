@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use postrider::{
     mail::{
-        Address, Door, Effect, Event, EventKind, Incoming, ReportKind, Revision, Scope, Shard,
-        State, Suppression,
+        Address, Door, Effect, Event, EventKind, Incoming, LetterId, ReportKind, Revision, Scope,
+        Shard, State, Suppression,
     },
     port::{
         Store, SuppressionNews,
@@ -107,7 +107,7 @@ impl<B: Bench> Course<'_, B> {
         let Some((id, to)) = letter.cloned() else {
             return;
         };
-        let shard = self.shard_of(id);
+        let shard = shard_of(id);
         let found = self.bench.store().standing(id, shard).await.unwrap();
         let standing = found.unwrap();
         self.tell(format!("{} stands as {standing:?}", self.name(id)));
@@ -149,11 +149,6 @@ impl<B: Bench> Course<'_, B> {
         ));
     }
 
-    /// The last octet of an id names the shard; the store in memory has no shards and does not look.
-    fn shard_of(&self, id: postrider::mail::LetterId) -> Shard {
-        Shard(i16::from(id.0.as_bytes()[15]))
-    }
-
     /// What every mail turned out to be.
     pub(super) async fn look_at_mails(&mut self) {
         for (number, id) in self.mails.clone().into_iter().enumerate() {
@@ -179,4 +174,9 @@ impl<B: Bench> Course<'_, B> {
         }
         self.tell(format!("heard {heard:?}"));
     }
+}
+
+/// The last octet of an id names the shard; the store in memory has no shards and does not look.
+fn shard_of(id: LetterId) -> Shard {
+    Shard(i16::from(id.0.as_bytes()[15]))
 }

@@ -102,7 +102,7 @@ pub(super) fn what_came_back_is_read(facts: &Facts) -> Breaches {
 /// Mails that our door answered for, with the word that each brings.
 fn kept(facts: &Facts) -> impl Iterator<Item = (&Word, &Mail)> {
     facts.inbound.values().filter_map(|mail| {
-        let word = facts.pages.words.get(word_of(&mail.mail.raw)?)?;
+        let word = facts.pages.words.get(word_of(&mail.incoming.raw)?)?;
         Some((word, mail))
     })
 }

@@ -116,29 +116,29 @@ impl Post {
             author,
         };
         if chance.falls(mails.bounced) {
-            self.write(word(Says::Bounced, Author::Receiver), bounced(&seen));
+            self.write(word(Says::Bounced, Author::Receiver), &bounced(&seen));
         }
         if chance.falls(mails.delayed) {
-            self.write(word(Says::Delayed, Author::Receiver), delayed(&seen));
+            self.write(word(Says::Delayed, Author::Receiver), &delayed(&seen));
         }
         if chance.falls(mails.complained) {
-            self.write(word(Says::Complained, Author::Receiver), complained(&seen));
+            self.write(word(Says::Complained, Author::Receiver), &complained(&seen));
         }
         if chance.falls(mails.unsubscribed)
             && let Some(wish) = unsubscribed(&seen)
         {
-            self.write(word(Says::Unsubscribed, Author::Receiver), wish);
+            self.write(word(Says::Unsubscribed, Author::Receiver), &wish);
         }
         if chance.falls(mails.onlookers) {
-            self.write(word(Says::Bounced, Author::Onlooker), overheard(&seen));
+            self.write(word(Says::Bounced, Author::Onlooker), &overheard(&seen));
         }
         if chance.falls(mails.forged) {
             let (says, draft) = forge::of(chance, &self.addresses.tokens, &seen);
-            self.write(word(says, Author::Forger), draft);
+            self.write(word(says, Author::Forger), &draft);
         }
     }
 
-    fn write(&self, word: Word, draft: Draft) {
+    fn write(&self, word: Word, draft: &Draft) {
         let number = self.book.wrote(word);
         let times = 1 + usize::from(self.chance.falls(self.mails.twice));
         for _ in 0..times {

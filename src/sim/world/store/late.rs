@@ -19,8 +19,8 @@ const COMMAND: Duration = Duration::from_mins(1);
 /// A mail that came in.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Mail {
-    /// The mail.
-    pub(in super::super) mail: Incoming,
+    /// As it came.
+    pub(in super::super) incoming: Incoming,
     /// When it is read next, while it is unread.
     due: Timestamp,
     /// What it turned out to be, once it was read.
@@ -37,7 +37,7 @@ impl Tables {
         };
         let kept = Mail {
             due: mail.at.plus(wait),
-            mail,
+            incoming: mail,
             understood: None,
         };
         self.inbound.insert(id, kept);
@@ -59,7 +59,7 @@ impl Tables {
             mail.due = until;
             Kept {
                 id: *id,
-                mail: mail.mail.clone(),
+                mail: mail.incoming.clone(),
             }
         });
         taken.collect()

@@ -87,7 +87,7 @@ impl MemStore {
     pub fn mail(&self, id: IncomingId) -> Option<(Incoming, Option<Understood>)> {
         let tables = self.tables();
         let mail = tables.inbound.get(&id)?;
-        Some((mail.mail.clone(), mail.understood.clone()))
+        Some((mail.incoming.clone(), mail.understood.clone()))
     }
 
     /// Tells every listener that it may have missed something.
