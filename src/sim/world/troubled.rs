@@ -4,6 +4,8 @@
 //! statement whose answer was given up may still come into effect long after. Every statement is two steps, so that a
 //! process can die before it and between it and its answer. What commits is in the book. Leaves rows to `store`.
 
+mod late;
+
 use std::{
     io,
     sync::{
@@ -23,13 +25,11 @@ use super::{
     weather::Troubles,
 };
 use crate::{
-    mail::{
-        Address, EventKind, Incoming, IncomingId, LetterId, Shard, State, Suppression, Timestamp,
-    },
+    mail::{Address, EventKind, LetterId, Shard, State, Timestamp},
     port::{
         AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
         StoreError, SuppressionNews, Tenure,
-        inbound::{Intake, Kept, LateSettlement, LateStore, Settled, Standing, Understood},
+        inbound::{Kept, LateSettlement, Settled},
     },
 };
 
@@ -293,65 +293,6 @@ impl Store for StoreLine {
     async fn wait_for_work(&self, patience: Duration) {
         self.life.gate().await;
         self.server.store.wait_for_work(patience).await;
-    }
-}
-
-impl Intake for StoreLine {
-    async fn keep(&self, mail: Incoming) -> Result<IncomingId, StoreError> {
-        let statement = move |server: &Server| server.store.tables().keep(mail);
-        self.ask("keeping a mail".to_owned(), statement).await
-    }
-}
-
-impl LateStore for StoreLine {
-    async fn take(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        max: u32,
-    ) -> Result<Vec<Kept>, StoreError> {
-        let statement = move |server: &Server| {
-            server
-                .hand
-                .take(&mut server.store.tables(), now, until, max)
-        };
-        self.ask("taking mails".to_owned(), statement).await
-    }
-
-    async fn standing(&self, id: LetterId, _: Shard) -> Result<Option<Standing>, StoreError> {
-        let statement = move |server: &Server| server.store.tables().late_standing(id);
-        self.ask("looking where a letter stands".to_owned(), statement)
-            .await
-    }
-
-    async fn settle_late(&self, settlement: &LateSettlement) -> Result<Settled, StoreError> {
-        let (settlement, process) = (settlement.clone(), self.process);
-        let statement = move |server: &Server| server.settle_late(process, &settlement);
-        self.ask("settling a late word".to_owned(), statement).await
-    }
-
-    async fn suppress_reported(&self, entry: &Suppression) -> Result<(), StoreError> {
-        let entry = entry.clone();
-        let statement = move |server: &Server| server.watching(|tables| tables.ban(&entry));
-        self.ask("suppressing on a reporter's word".to_owned(), statement)
-            .await
-    }
-
-    async fn close(
-        &self,
-        id: IncomingId,
-        _: Timestamp,
-        understood: &Understood,
-    ) -> Result<(), StoreError> {
-        let understood = understood.clone();
-        let statement = move |server: &Server| server.store.tables().close(id, &understood);
-        self.ask("noting that a mail was read".to_owned(), statement)
-            .await
-    }
-
-    async fn postpone(&self, id: IncomingId, until: Timestamp) -> Result<(), StoreError> {
-        let statement = move |server: &Server| server.store.tables().postpone(id, until);
-        self.ask("postponing a mail".to_owned(), statement).await
     }
 }
 

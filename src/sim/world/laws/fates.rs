@@ -4,7 +4,7 @@
 
 use super::{
     Breaches, Facts,
-    words::{bounced_late, is_late},
+    late::{bounced_late, is_late},
 };
 use crate::{
     mail::{Event, EventKind, LetterId, State},

@@ -5,6 +5,7 @@
 
 mod copies;
 mod fates;
+mod late;
 mod limits;
 mod quality;
 mod suppressed;

@@ -2,9 +2,9 @@
 //!
 //! Owns the laws about what comes back. Who really wrote a mail is in the book; what came of it is in the store.
 
-use super::{Breaches, Facts, fates::named};
+use super::{Breaches, Facts, fates::named, late::is_late};
 use crate::{
-    mail::{Event, EventKind, LetterId, Scope, State},
+    mail::{Event, EventKind, Scope, State},
     sim::world::{
         book::{Author, Says, Word},
         post::word_of,
@@ -135,19 +135,4 @@ fn late_matter(event: &Event) -> Option<Matter> {
         _ if is_late(event) => Some(Matter::Report),
         _ => None,
     }
-}
-
-/// Whether an end of a letter was told by a report that came later.
-pub(super) fn is_late(event: &Event) -> bool {
-    let words = event.text.as_deref().unwrap_or_default();
-    words.starts_with("late report")
-}
-
-/// Whether a report that came later ended a letter as bounced.
-pub(super) fn bounced_late(facts: &Facts, id: LetterId) -> bool {
-    let row = facts.letters.get(&id);
-    row.is_some_and(|row| {
-        let mut events = row.events.iter();
-        events.any(|event| event.kind == EventKind::Bounced && is_late(event))
-    })
 }

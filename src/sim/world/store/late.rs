@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::tables::Tables;
+use super::tables::{Mail, Tables};
 use crate::{
     mail::{Door, Incoming, IncomingId, LetterId, State, Timestamp},
     port::inbound::{Kept, LateSettlement, Settled, Standing, Understood},
@@ -15,17 +15,6 @@ use crate::{
 
 /// A command reads its mail itself; only if it dies do others.
 const COMMAND: Duration = Duration::from_mins(1);
-
-/// A mail that came in.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Mail {
-    /// As it came.
-    pub(in super::super) incoming: Incoming,
-    /// When it is read next, while it is unread.
-    due: Timestamp,
-    /// What it turned out to be, once it was read.
-    pub(in super::super) understood: Option<Understood>,
-}
 
 impl Tables {
     pub(in super::super) fn keep(&mut self, mail: Incoming) -> IncomingId {

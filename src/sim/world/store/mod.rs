@@ -18,10 +18,7 @@ use std::{
 use tokio::sync::{Notify, broadcast};
 
 pub use self::tables::Standing;
-pub(super) use self::{
-    late::Mail,
-    tables::{Row, Tables},
-};
+pub(super) use self::tables::{Mail, Row, Tables};
 use crate::{
     mail::{
         Address, Incoming, IncomingId, Letter, LetterId, Shard, Suppression, Timestamp, Unsendable,

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::late::Mail;
 use crate::{
     mail::{
-        Event, EventKind, IncomingId, Letter, LetterId, Reason, Scope, State, Suppression,
-        Timestamp, Unsendable,
+        Event, EventKind, Incoming, IncomingId, Letter, LetterId, Reason, Scope, State,
+        Suppression, Timestamp, Unsendable,
     },
     policy::{StreamKind, suppress::stops},
-    port::{Broken, Lane, LeaseId, LeasedLetter},
+    port::{Broken, Lane, LeaseId, LeasedLetter, inbound::Understood},
 };
 
 /// How a letter stands.
@@ -50,6 +49,17 @@ pub(super) struct Queued {
     pub(super) attempts: u16,
     pub(super) ready: bool,
     pub(super) in_doubt_lease: Option<LeaseId>,
+}
+
+/// A mail that came in.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Mail {
+    /// As it came.
+    pub(in super::super) incoming: Incoming,
+    /// When it is read next, while it is unread.
+    pub(super) due: Timestamp,
+    /// What it turned out to be, once it was read.
+    pub(in super::super) understood: Option<Understood>,
 }
 
 /// Everything that is stored.
