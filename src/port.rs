@@ -5,17 +5,18 @@
 
 pub mod inbound;
 mod journal;
+mod net;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::broadcast,
-};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
-pub use self::journal::{Claim, Journal, JournalError, Legacy, Word};
-use crate::mail::{Address, Domain, Letter, LetterId, Reason, Shard, Timestamp, Trouble, Verdict};
+pub use self::{
+    journal::{Claim, Journal, JournalError, Legacy, Word},
+    net::{Dial, Dns, HostAnswer, MxAnswer, Wire},
+};
+use crate::mail::{Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, Verdict};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -174,6 +175,19 @@ pub struct AttemptRecord {
     pub size_bytes: usize,
 }
 
+/// A claimed letter on its way under a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The claim, which ends with it.
+    pub lease: LeaseId,
+    /// Where its rows live.
+    pub shard: Shard,
+    /// Which letter.
+    pub id: LetterId,
+    /// Under which hold.
+    pub hold: HoldId,
+}
+
 /// An address as its suppression is announced: whoever may listen need not learn addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AddressMark(pub String);
@@ -259,6 +273,24 @@ pub trait Store: Send + Sync + 'static {
         claims: &[Claim],
     ) -> impl Future<Output = Result<Vec<LeasedLetter>, StoreError>> + Send;
 
+    /// The holds in force.
+    fn holds(&self) -> impl Future<Output = Result<Vec<Hold>, StoreError>> + Send;
+
+    /// Puts claimed letters under holds, untouched: they wait until their hold is lifted or their validity ends. One whose
+    /// hold was lifted meanwhile is ready again.
+    fn park(
+        &self,
+        letters: &[Parked],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Makes letters of lifted holds ready; returns how many.
+    fn let_go(
+        &self,
+        now: Timestamp,
+        max: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// The mark under which suppressions of that address are announced.
     fn mark(address: &Address) -> AddressMark;
 
@@ -267,67 +299,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Waits until letters are ready, at most `patience`.
     fn wait_for_work(&self, patience: Duration) -> impl Future<Output = ()> + Send;
-}
-
-/// The mail hosts of a domain as DNS tells them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MxAnswer {
-    /// Preference and host name, unsorted. A null MX is one entry with preference 0 and an empty name (RFC 7505).
-    Hosts(Vec<(u16, String)>),
-    /// The domain exists and has no MX: its own address records are tried (RFC 5321 §5.1).
-    None,
-    /// NXDOMAIN.
-    NoSuchDomain,
-    /// SERVFAIL, time-out, nonsense.
-    Trouble(String),
-}
-
-/// The addresses of a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostAnswer {
-    /// Its addresses; may be empty when the name exists without any.
-    Addresses(Vec<IpAddr>),
-    /// NXDOMAIN.
-    NoSuchHost,
-    /// SERVFAIL, time-out, nonsense.
-    Trouble(String),
-}
-
-/// Asks DNS.
-pub trait Dns: Send + Sync + 'static {
-    /// MX records of a domain.
-    fn mx(&self, domain: &Domain) -> impl Future<Output = MxAnswer> + Send;
-
-    /// Address records of a host.
-    fn addresses(&self, host: &str) -> impl Future<Output = HostAnswer> + Send;
-}
-
-/// A byte stream to a receiver, in clear or under TLS.
-pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Wire for T {}
-
-/// Opens byte streams.
-pub trait Dial: Send + Sync + 'static {
-    /// What a connection is.
-    type Wire: Wire;
-
-    /// Connects to a host from a local address (`None`: the system chooses). The caller sets the time limit.
-    fn dial(
-        &self,
-        from: Option<IpAddr>,
-        to: IpAddr,
-    ) -> impl Future<Output = Result<Self::Wire, Trouble>> + Send;
-
-    /// Like [`Dial::dial`], at a port of its own: a smarthost's 587. Where ports mean nothing, they are ignored.
-    fn dial_at(
-        &self,
-        from: Option<IpAddr>,
-        to: IpAddr,
-        port: u16,
-    ) -> impl Future<Output = Result<Self::Wire, Trouble>> + Send {
-        let _ = port;
-        self.dial(from, to)
-    }
 }
 
 /// Sees what the engine does, for metrics; every method may do nothing.

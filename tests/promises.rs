@@ -20,6 +20,8 @@ mod fair;
 mod fates;
 #[path = "promises/faults.rs"]
 mod faults;
+#[path = "promises/hold.rs"]
+mod hold;
 #[path = "promises/letters.rs"]
 mod letters;
 #[path = "promises/node.rs"]

@@ -75,6 +75,7 @@ pub(super) async fn sample(store: PgStore, metrics: Arc<Metrics>, stop: Cancella
                 for (place, letters) in [
                     (Place::Ready, queue.ready),
                     (Place::Waiting, queue.waiting),
+                    (Place::Held, queue.held),
                     (Place::Leased, queue.leased),
                 ] {
                     metrics.queue_sampled(place, u64::try_from(letters).unwrap_or(0));

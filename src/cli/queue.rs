@@ -1,5 +1,9 @@
 //! `postrider queue`: what is still to be done.
 
+mod cancel;
+mod hold;
+mod walk;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -26,11 +30,28 @@ pub(super) enum Queue {
         #[arg(long, default_value_t = 10, value_name = "N")]
         domains: u32,
     },
+    /// Keep letters here: by provider, site, domain, campaign, stream, or all of them.
+    ///
+    /// Nodes that run stop within half a second; letters already on the wire go on. Held letters are not lost, do not count
+    /// as attempts, and expire only by their own `valid_until`.
+    Hold(hold::Hold),
+    /// Let held letters go.
+    Release(hold::Release),
+    /// List the holds, by whom and why, with the letters under each.
+    List(hold::List),
+    /// Withdraw waiting letters for good: by domain, campaign, stream, hold, or all of them.
+    Cancel(cancel::Cancel),
 }
 
 impl Queue {
     pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
-        let Self::Status { domains } = self;
+        let domains = match self {
+            Self::Status { domains } => domains,
+            Self::Hold(hold) => return hold.run(settings, out).await,
+            Self::Release(release) => return release.run(settings, out).await,
+            Self::List(list) => return list.run(settings, out).await,
+            Self::Cancel(cancel) => return cancel.run(settings, out).await,
+        };
         let (queue, waiting) = session::with(settings, async |session| {
             // The counts come with the lanes, so at least one lane is asked for.
             let mut queue = session.store.queue_status(domains.max(1)).await?;
@@ -54,6 +75,10 @@ fn show(out: &mut Out, queue: &QueueStatus, waiting: &[Waiting], now: Timestamp)
         &queue.waiting.to_string(),
         "waiting for their time or a retry",
     ]);
+    states.row([
+        &queue.held.to_string(),
+        "held back: see `postrider queue list`",
+    ]);
     states.row([&queue.leased.to_string(), "in the hands of a worker"]);
     out.line(states)?;
     if !queue.lanes.is_empty() {
@@ -66,11 +91,12 @@ fn show(out: &mut Out, queue: &QueueStatus, waiting: &[Waiting], now: Timestamp)
 }
 
 fn domains(lanes: &[LaneStatus], now: Timestamp) -> Table {
-    let mut table = Table::new(&["domain", "ready", "waiting", "leased", "oldest due"]);
+    let mut table = Table::new(&["domain", "ready", "waiting", "held", "leased", "oldest due"]);
     for lane in lanes {
-        let counts = [lane.ready, lane.waiting, lane.leased].map(|count| count.to_string());
-        let [ready, waiting, leased] = &counts;
-        table.row([&lane.domain, ready, waiting, leased, &due(lane, now)]);
+        let counts =
+            [lane.ready, lane.waiting, lane.held, lane.leased].map(|count| count.to_string());
+        let [ready, waiting, held, leased] = &counts;
+        table.row([&lane.domain, ready, waiting, held, leased, &due(lane, now)]);
     }
     table
 }
@@ -99,7 +125,7 @@ fn refused(waiting: &[Waiting]) -> Table {
 fn wire(queue: &QueueStatus, waiting: &[Waiting]) -> Value {
     let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let lane = |lane: &LaneStatus| {
-        json!({"domain": lane.domain, "ready": lane.ready, "waiting": lane.waiting, "leased": lane.leased,
+        json!({"domain": lane.domain, "ready": lane.ready, "waiting": lane.waiting, "held": lane.held, "leased": lane.leased,
             "head_due_at": text(lane.head_due_at)})
     };
     let refused = |waits: &Waiting| {
@@ -109,6 +135,7 @@ fn wire(queue: &QueueStatus, waiting: &[Waiting]) -> Value {
     json!({
         "ready": queue.ready,
         "waiting": queue.waiting,
+        "held": queue.held,
         "leased": queue.leased,
         "domains": queue.lanes.iter().map(lane).collect::<Vec<_>>(),
         "refused": waiting.iter().map(refused).collect::<Vec<_>>(),
@@ -124,6 +151,7 @@ mod tests {
             domain: "example.com".to_owned(),
             ready: 1,
             waiting: 0,
+            held: 0,
             leased: 0,
             head_due_at: head_due_at.map(Timestamp::from_seconds),
         };

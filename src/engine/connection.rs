@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{crew::Crew, site::Site};
 use crate::{
-    mail::{Evidence, Stage, Trouble, TroubleKind},
+    mail::{Evidence, HoldId, Stage, Trouble, TroubleKind},
     port::{Dial, Dice, Dns, HostAnswer, Watch, World},
     route,
     smtp::{Hello, Session, Tls, Unopened},
@@ -32,6 +32,8 @@ pub(super) enum Unsaid {
     NotLetIn(Evidence),
     /// The claim passed to another node while the letter waited.
     Lost,
+    /// A person holds it back.
+    Held(HoldId),
     /// Its recipient may have been suppressed meanwhile, its claim ran out, its final dot could not be noted, or the engine
     /// stops: it goes back to the store.
     GiveBack,

@@ -12,10 +12,11 @@ use tracing::error;
 use super::{
     court::Court,
     desk::{Desk, Stream},
+    holds::Holds,
     ledger::{Ledger, Standing},
 };
 use crate::{
-    mail::{Evidence, Letter, Timestamp, Unsendable},
+    mail::{Evidence, HoldId, Letter, Timestamp, Unsendable},
     policy::HandOff,
     port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
 };
@@ -26,6 +27,7 @@ pub(super) struct Crew<W: World> {
     pub(super) desk: Arc<Desk>,
     pub(super) court: Court<W>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) holds: Arc<Holds>,
     pub(super) verdicts: mpsc::Sender<Settlement>,
     pub(super) stop: CancellationToken,
 }
@@ -51,6 +53,11 @@ impl<W: World> Crew<W> {
             error!(letter.id = %leased.id(), error = %fault, "A verdict found no place; its lease will end");
             self.ledger.leave([(leased.lease, leased.id())]);
         }
+    }
+
+    /// The hold that keeps a letter here, whichever way it goes.
+    pub(super) fn hold(&self, leased: &LeasedLetter) -> Option<HoldId> {
+        self.holds.on_letter(leased.letter.as_ref().ok()?)
     }
 
     /// Whether this letter may still be handed over.

@@ -44,10 +44,19 @@ pub(super) async fn deliver<W: World>(
     connection: &mut Connection<'_, W>,
     leased: &LeasedLetter,
 ) -> Result<Told, Unsaid> {
+    unheld(connection, leased)?;
     match ready(connection.crew, leased) {
         Ok(ready) => speak(connection, &ready).await,
         Err(evidence) => Ok((evidence, None)),
     }
+}
+
+/// No person holds back this letter or this way.
+fn unheld<W: World>(connection: &Connection<'_, W>, leased: &LeasedLetter) -> Result<(), Unsaid> {
+    let (crew, site) = (connection.crew, connection.site);
+    let on_way = || crew.holds.on_way(&site.name, site.way.provider());
+    let hold = crew.hold(leased).or_else(on_way);
+    hold.map_or(Ok(()), |hold| Err(Unsaid::Held(hold)))
 }
 
 fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {
@@ -119,6 +128,8 @@ async fn say<W: World>(
 ) -> Result<(Said, AttemptRecord), Unsaid> {
     let mut record = record(connection, ready);
     let crew = Arc::clone(connection.crew);
+    connection.session().await?;
+    unheld(connection, ready.leased)?;
     let session = connection.session().await?;
     // Composing and connecting took their time: this is the last moment to learn that the letter must not go.
     match crew.standing(ready.leased, ready.letter) {

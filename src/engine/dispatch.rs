@@ -93,6 +93,10 @@ impl<W: World> Dispatch<W> {
                 self.crew.judge(&letter, &evidence, None);
                 continue;
             }
+            if let Some(hold) = self.crew.hold(&letter) {
+                self.crew.holds.park(&letter, hold);
+                continue;
+            }
             if let Some((site, letter)) = self.route(letter, now) {
                 by_site
                     .entry(site.name.clone())
@@ -198,6 +202,12 @@ impl<W: World> Dispatch<W> {
     }
 
     fn deliver(&mut self, site: &Arc<Site>, mut letters: Vec<LeasedLetter>) {
+        if let Some(hold) = self.crew.holds.on_way(&site.name, site.way.provider()) {
+            for letter in &letters {
+                self.crew.holds.park(letter, hold);
+            }
+            return;
+        }
         // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.
         let fit = self.crew.ledger.routed(&letters, &site.name);
         let too_many = letters.split_off(fit);

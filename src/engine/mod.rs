@@ -14,6 +14,7 @@ mod dispatch;
 pub mod feedback;
 mod grip;
 mod heir;
+mod holds;
 mod janitor;
 mod keeper;
 mod ledger;
@@ -40,6 +41,7 @@ use self::{
     court::Court,
     crew::Crew,
     heir::Heir,
+    holds::Holds,
     ledger::{Ledger, Room},
 };
 pub use self::{
@@ -80,7 +82,8 @@ impl<W: World> Engine<W> {
         let ledger = Arc::new(Ledger::new(room));
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
-        let mut helpers = self.helpers(&ledger, judged, &settled);
+        let holds = Arc::new(Holds::default());
+        let mut helpers = self.helpers(&ledger, &holds, judged, &settled);
         let halt = stop.child_token();
         let (heir, halted) = (Heir::new(self.court()), halt.clone());
         helpers
@@ -92,6 +95,7 @@ impl<W: World> Engine<W> {
             desk,
             court: self.court(),
             ledger: Arc::clone(&ledger),
+            holds,
             verdicts,
             stop: halt.clone(),
         });
@@ -129,6 +133,7 @@ impl<W: World> Engine<W> {
     fn helpers(
         &self,
         ledger: &Arc<Ledger>,
+        holds: &Arc<Holds>,
         judged: mpsc::Receiver<crate::port::Settlement>,
         settled: &CancellationToken,
     ) -> Helpers {
@@ -150,6 +155,11 @@ impl<W: World> Engine<W> {
         let done = settled.clone();
         helpers.keepers.spawn(async move {
             returns::give_back(world.store(), world.clock(), &book, done).await;
+        });
+        let (world, book) = (Arc::clone(&self.world), Arc::clone(ledger));
+        let (holds, done) = (Arc::clone(holds), settled.clone());
+        helpers.keepers.spawn(async move {
+            holds::keep(world.store(), world.clock(), &holds, &book, done).await;
         });
         let news = self.world.store().suppression_news();
         let (book, done) = (Arc::clone(ledger), settled.clone());

@@ -77,6 +77,9 @@ async fn beat<W: World>(
     dispatch: &mut Dispatch<W>,
     pulse: &mut Pulse,
 ) -> Next {
+    if !crew.holds.are_known() {
+        return Next::Soon;
+    }
     let limits = &crew.desk.limits;
     let part = limits.in_flight / LEASE_PART;
     let want = crew.ledger.free().min(LEASE_MAX).min(part.max(1));

@@ -82,6 +82,7 @@ async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLette
         Ok((evidence, record)) => crew.judge(letter, &evidence, record),
         Err(Unsaid::NotLetIn(_)) if site.sessions() > 0 => return Turn::PutBack,
         Err(Unsaid::NotLetIn(evidence)) => return Turn::Dead(evidence),
+        Err(Unsaid::Held(hold)) => crew.holds.park(letter, hold),
         Err(Unsaid::Lost) => crew.ledger.leave([(letter.lease, letter.id())]),
         Err(Unsaid::GiveBack) => crew.give_back(std::slice::from_ref(letter)),
     }

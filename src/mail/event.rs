@@ -33,11 +33,15 @@ pub enum EventKind {
     Unsubscribed,
     /// A report came back that changes nothing about the letter: a delay, a success, a word that came too late.
     Reported,
+    /// A person's hold keeps the letter here.
+    Held,
+    /// The hold was lifted.
+    Released,
 }
 
 impl EventKind {
     /// Every kind, in the order of a letter's life.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Queued,
         Self::Deferred,
         Self::Delivered,
@@ -52,6 +56,8 @@ impl EventKind {
         Self::Complained,
         Self::Unsubscribed,
         Self::Reported,
+        Self::Held,
+        Self::Released,
     ];
 
     /// The word used in SQL, JSON and reports.
@@ -71,6 +77,8 @@ impl EventKind {
             Self::Complained => "complained",
             Self::Unsubscribed => "unsubscribed",
             Self::Reported => "reported",
+            Self::Held => "held",
+            Self::Released => "released",
         }
     }
 

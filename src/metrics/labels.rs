@@ -49,6 +49,8 @@ pub enum Place {
     Ready,
     /// Due later.
     Waiting,
+    /// Kept here by a person.
+    Held,
     /// Claimed by a worker.
     Leased,
 }
@@ -94,6 +96,7 @@ impl Place {
         match self {
             Self::Ready => "ready",
             Self::Waiting => "waiting",
+            Self::Held => "held",
             Self::Leased => "leased",
         }
     }

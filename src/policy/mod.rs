@@ -6,12 +6,14 @@
 //! Read [`mod@judge`] first, then [`stream`] and [`retry`].
 
 pub mod handoff;
+pub mod hold;
 pub mod judge;
 pub mod retry;
 pub mod stream;
 pub mod suppress;
 
 pub use handoff::HandOff;
+pub use hold::Holds;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},

@@ -40,7 +40,7 @@ kept as (
     ) as counted where nth <= room
 ),
 claimed as (
-    update postrider.queue q set ready = false, lease_id = $1, due_at = $2, in_doubt_lease = null
+    update postrider.queue q set ready = false, lease_id = $1, due_at = $2, in_doubt_lease = null, hold = null
     where q.ctid = any (array(select place from kept))
     returning q.letter_id, q.shard, q.lane, q.attempts, q.priority
 ),

@@ -59,6 +59,8 @@ pub struct QueueStatus {
     pub ready: i64,
     /// Letters that wait for `send_at` or a retry.
     pub waiting: i64,
+    /// Letters that a person's hold keeps here.
+    pub held: i64,
     /// Letters that a worker holds.
     pub leased: i64,
     /// The longest lanes.
@@ -74,6 +76,8 @@ pub struct LaneStatus {
     pub ready: i64,
     /// Letters that wait.
     pub waiting: i64,
+    /// Letters that a person's hold keeps here.
+    pub held: i64,
     /// Letters that a worker holds.
     pub leased: i64,
     /// When its head is, or was, due.
@@ -128,7 +132,7 @@ macro_rules! views {
         sqlx::query_as!(
             ViewRow,
             r#"select l.id, l.shard, l.priority, l.state, l.finished_at, q.attempts as "attempts?", q.lease_id as "lease_id?",
-                q.due_at as "due_at?", l.stream, l.campaign, l.to_address, l.to_name, l.locale, l.time_zone, l.from_address,
+                case when q.hold is null then q.due_at end as "due_at?", l.stream, l.campaign, l.to_address, l.to_name, l.locale, l.time_zone, l.from_address,
                 l.from_name, l.reply_to_address, l.reply_to_name, l.template, l.variables::text, b.content::text as "body?",
                 l.tags, l.enqueued_at, l.send_at, l.valid_until
             from postrider.letter l
@@ -177,16 +181,18 @@ impl PgStore {
     /// How long the queue and its `max_lanes` longest lanes are: reads the whole queue, which is narrow.
     pub async fn queue_status(&self, max_lanes: u32) -> Result<QueueStatus, StoreError> {
         let rows = sqlx::query!(
-            r#"select c.domain as "domain!", c.ready as "ready!", c.waiting as "waiting!", c.leased as "leased!",
+            r#"select c.domain as "domain!", c.ready as "ready!", c.waiting as "waiting!", c.held as "held!", c.leased as "leased!",
                 c.head_due_at, (sum(c.ready) over ())::bigint as "all_ready!",
-                (sum(c.waiting) over ())::bigint as "all_waiting!", (sum(c.leased) over ())::bigint as "all_leased!"
+                (sum(c.waiting) over ())::bigint as "all_waiting!",
+                (sum(c.held) over ())::bigint as "all_held!", (sum(c.leased) over ())::bigint as "all_leased!"
             from (
                 select l.domain, count(*) filter (where ready) as ready,
-                    count(*) filter (where not ready and lease_id is null) as waiting,
-                    count(lease_id) as leased, min(due_at) filter (where lease_id is null) as head_due_at
+                    count(*) filter (where not ready and lease_id is null and hold is null) as waiting,
+                    count(hold) as held, count(lease_id) as leased,
+                    min(due_at) filter (where lease_id is null and hold is null) as head_due_at
                 from postrider.queue q join postrider.lane l on l.id = q.lane group by l.domain
             ) as c
-            order by c.ready + c.waiting + c.leased desc, c.domain limit $1"#,
+            order by c.ready + c.waiting + c.held + c.leased desc, c.domain limit $1"#,
             i64::from(max_lanes),
         )
         .fetch_all(&self.calm)
@@ -194,12 +200,13 @@ impl PgStore {
         .map_err(trouble("counting the queue"))?;
         let mut status = QueueStatus::default();
         for row in rows {
-            (status.ready, status.waiting, status.leased) =
-                (row.all_ready, row.all_waiting, row.all_leased);
+            (status.ready, status.waiting) = (row.all_ready, row.all_waiting);
+            (status.held, status.leased) = (row.all_held, row.all_leased);
             status.lanes.push(LaneStatus {
                 domain: row.domain,
                 ready: row.ready,
                 waiting: row.waiting,
+                held: row.held,
                 leased: row.leased,
                 head_due_at: row.head_due_at.map(Timestamp::from),
             });

@@ -9,6 +9,7 @@ mod claims;
 mod columns;
 pub mod enqueue;
 pub mod events;
+pub mod holds;
 pub mod inbound;
 pub mod keys;
 mod late;
@@ -24,6 +25,7 @@ pub mod report;
 mod row;
 pub mod settle;
 pub mod suppressions;
+pub mod sweep;
 pub mod wake;
 
 use std::{sync::Arc, time::Duration};
@@ -36,15 +38,16 @@ use sqlx::{
 use tokio::sync::broadcast;
 
 use crate::{
-    mail::{Address, LetterId, Shard, Timestamp},
+    mail::{Address, Hold, LetterId, Shard, Timestamp},
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
-        StoreError, SuppressionNews, Tenure,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
+        Store, StoreError, SuppressionNews, Tenure,
     },
 };
 
 pub use enqueue::Answer;
 pub use events::{Cursor, FeedEvent, HistoryLine};
+pub use holds::{HoldView, Laid};
 pub use inbound::{InboundFilter, InboundView};
 pub use keys::ApiKey;
 pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
@@ -52,6 +55,7 @@ pub use operator::{Migration, Waiting};
 pub use registry::{Registry, Stream};
 pub use report::Tally;
 pub use suppressions::SuppressionFilter;
+pub use sweep::{Page, Which};
 
 /// The hot statements are written for index scans and nested loops. A cached plan made while a table was small would scan
 /// it whole when it is large, and planning the lease costs more than running it: so those plans are ruled out.
@@ -190,6 +194,18 @@ impl Store for PgStore {
 
     async fn recall(&self, claims: &[Claim]) -> Result<Vec<LeasedLetter>, StoreError> {
         answer(recall::recall(&self.calm, claims)).await
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>, StoreError> {
+        answer(holds::in_force(&self.calm)).await
+    }
+
+    async fn park(&self, letters: &[Parked], now: Timestamp) -> Result<(), StoreError> {
+        answer(holds::park(&self.hot, letters, now)).await
+    }
+
+    async fn let_go(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
+        answer(holds::let_go(&self.hot, now, max)).await
     }
 
     fn mark(address: &Address) -> AddressMark {

@@ -26,7 +26,7 @@ with due as materialized (
     for update skip locked
 ),
 moved as (
-    update postrider.queue q set ready = true from due where q.ctid = due.place returning 1
+    update postrider.queue q set ready = true, hold = null from due where q.ctid = due.place returning 1
 )
 select count(*) as "moved!" from moved
 "#,

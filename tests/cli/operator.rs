@@ -54,6 +54,36 @@ async fn nobody_writes_to_a_suppressed_address() {
 }
 
 #[tokio::test]
+async fn a_campaign_is_held_released_and_withdrawn() {
+    let mut desk = desk().await;
+    let store = desk.queue(&["anna@mail.ru", "ivan@gmail.com"]).await;
+    store.close().await;
+    desk.run("queue list");
+    desk.run("queue hold --domain mail.ru --reason look-first --author anna");
+    desk.run("queue hold --domain mail.ru --reason again --author ivan");
+    desk.run("queue hold --provider mailru --reason their-bad-hour --author anna --json");
+    desk.run("queue status");
+    desk.run("queue list");
+    desk.run("queue list --json");
+    desk.run("queue release 1 --author ivan");
+    desk.run("queue release 1 --author ivan");
+    desk.run("queue cancel --stream marketing --reason wrong-price --author anna");
+    desk.run("queue cancel --stream marketing --reason wrong-price --author anna --yes");
+    desk.run("queue list --past");
+    for line in [
+        "queue hold --reason x --author anna",
+        "queue hold --all --provider mailru --reason x --author anna",
+        "queue hold --provider mail.ru --reason x --author anna",
+        "queue hold --all --author anna",
+        "queue release 77 --author anna",
+        "queue release --author anna",
+    ] {
+        desk.run(line);
+    }
+    desk.check("hold");
+}
+
+#[tokio::test]
 async fn templates_are_tried_before_a_letter_needs_them() {
     let mut desk = desk().await;
     desk.run("template list");

@@ -15,6 +15,7 @@ mod conformance;
 mod doubt;
 mod enqueue;
 mod feed;
+mod holds;
 mod lease;
 mod rights;
 mod schema;

@@ -185,7 +185,8 @@ impl Demo {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let queue = self.store.queue_status(1).await?;
-            let left = u64::try_from(queue.ready + queue.waiting + queue.leased).unwrap_or(0);
+            let left =
+                u64::try_from(queue.ready + queue.waiting + queue.held + queue.leased).unwrap_or(0);
             progress.set_position(accepted.saturating_sub(left));
             progress.set_message(format!("{} wait for a retry", queue.waiting));
             if left == 0 {

@@ -89,6 +89,11 @@ impl Story {
                 let wait = span(due.since(now));
                 format!("next: waits until {} (in {wait})", moment(due))
             }
+            (State::Queued, None)
+                if last.is_some_and(|line| line.event.kind == EventKind::Held) =>
+            {
+                "next: stays until its hold is released; see `postrider queue list`".to_owned()
+            }
             (State::Queued, _) => "next: leaves as soon as a worker has room".to_owned(),
             (State::Leased, Some(until)) => {
                 format!(

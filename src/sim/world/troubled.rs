@@ -25,10 +25,10 @@ use super::{
     weather::Troubles,
 };
 use crate::{
-    mail::{Address, EventKind, LetterId, Shard, State, Timestamp},
+    mail::{Address, EventKind, Hold, LetterId, Shard, State, Timestamp},
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
-        StoreError, SuppressionNews, Tenure,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
+        Store, StoreError, SuppressionNews, Tenure,
         inbound::{Kept, LateSettlement, Settled},
     },
 };
@@ -280,6 +280,26 @@ impl Store for StoreLine {
         let claims = claims.to_vec();
         let statement = move |server: &Server| server.store.change(|tables| tables.recall(&claims));
         self.ask("recalling".to_owned(), statement).await
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>, StoreError> {
+        let statement = |server: &Server| server.store.tables().in_force();
+        self.ask("reading holds".to_owned(), statement).await
+    }
+
+    async fn park(&self, letters: &[Parked], now: Timestamp) -> Result<(), StoreError> {
+        let letters = letters.to_vec();
+        let doing = format!("holding {} letters", letters.len());
+        let statement =
+            move |server: &Server| server.store.change(|tables| tables.park(&letters, now));
+        self.ask(doing, statement).await
+    }
+
+    async fn let_go(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
+        let statement =
+            move |server: &Server| server.store.change(|tables| tables.let_go(now, max));
+        self.ask("letting held letters go".to_owned(), statement)
+            .await
     }
 
     fn mark(address: &Address) -> AddressMark {

@@ -71,7 +71,9 @@ fn is_terminal(event: &Event) -> bool {
         | EventKind::LateOutcome
         | EventKind::Complained
         | EventKind::Unsubscribed
-        | EventKind::Reported => false,
+        | EventKind::Reported
+        | EventKind::Held
+        | EventKind::Released => false,
         EventKind::InDoubt => event.due.is_none(),
         EventKind::Delivered
         | EventKind::Bounced

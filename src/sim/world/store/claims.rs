@@ -46,6 +46,7 @@ impl Tables {
         for id in &due {
             if let Some(queued) = self.queue.get_mut(id) {
                 queued.ready = true;
+                queued.hold = None;
             }
         }
         due.len() as u64

@@ -89,6 +89,7 @@ impl Tables {
             queued.lease = Some(ask.lease);
             queued.due = ask.until;
             queued.in_doubt_lease = None;
+            queued.hold = None;
             let (priority, lane, attempts) = (queued.priority, queued.lane, queued.attempts);
             if let Some(leased) = self.leased(*id, ask.lease, lane, attempts) {
                 claimed.push((

@@ -5,6 +5,7 @@
 //! holds both to. Does not check letters at the door: that is the SQL function's craft. Read `lease` and `settle` next.
 
 mod claims;
+mod holds;
 mod late;
 mod lease;
 mod settle;
@@ -21,12 +22,13 @@ pub use self::tables::Standing;
 pub(super) use self::tables::{Mail, Row, Tables};
 use crate::{
     mail::{
-        Address, Incoming, IncomingId, Letter, LetterId, Shard, Suppression, Timestamp, Unsendable,
+        Address, Hold, HoldId, HoldOn, Incoming, IncomingId, Letter, LetterId, Shard, Suppression,
+        Timestamp, Unsendable,
     },
     policy::StreamKind,
     port::{
-        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Settlement, Store,
-        StoreError, SuppressionNews, Tenure,
+        AddressMark, AdoptAsk, Claim, LeaseAsk, LeaseId, Leased, LeasedLetter, Parked, Settlement,
+        Store, StoreError, SuppressionNews, Tenure,
         inbound::{self, Intake, Kept, LateSettlement, LateStore, Settled, Understood},
     },
 };
@@ -65,6 +67,16 @@ impl MemStore {
         let mark = Self::mark(&entry.address);
         self.change(|tables| tables.suppress(entry));
         self.tell(SuppressionNews::Suppressed(mark));
+    }
+
+    /// Lays a hold.
+    pub fn lay(&self, on: HoldOn, now: Timestamp) -> HoldId {
+        self.change(|tables| tables.lay(on, now))
+    }
+
+    /// Lifts a hold.
+    pub fn lift(&self, id: HoldId) {
+        self.change(|tables| tables.lift(id));
     }
 
     /// How a letter stands, with its history.
@@ -160,6 +172,23 @@ impl Store for MemStore {
 
     async fn recall(&self, claims: &[Claim]) -> Result<Vec<LeasedLetter>, StoreError> {
         Ok(self.tables().recall(claims))
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>, StoreError> {
+        Ok(self.tables().in_force())
+    }
+
+    async fn park(&self, letters: &[Parked], now: Timestamp) -> Result<(), StoreError> {
+        self.change(|tables| tables.park(letters, now));
+        Ok(())
+    }
+
+    async fn let_go(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {
+        // Asked twice a second by every node: nobody is woken for nothing.
+        if !self.tables().has_lifted() {
+            return Ok(0);
+        }
+        Ok(self.change(|tables| tables.let_go(now, max)))
     }
 
     fn mark(address: &Address) -> AddressMark {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     mail::{
-        Event, EventKind, Incoming, IncomingId, Letter, LetterId, Reason, Scope, State,
-        Suppression, Timestamp, Unsendable,
+        Event, EventKind, Hold, HoldId, Incoming, IncomingId, Letter, LetterId, Reason, Scope,
+        State, Suppression, Timestamp, Unsendable,
     },
     policy::{StreamKind, suppress::stops},
     port::{Broken, Lane, LeaseId, LeasedLetter, inbound::Understood},
@@ -48,6 +48,7 @@ pub(super) struct Queued {
     pub(super) priority: u8,
     pub(super) attempts: u16,
     pub(super) ready: bool,
+    pub(super) hold: Option<HoldId>,
     pub(super) in_doubt_lease: Option<LeaseId>,
 }
 
@@ -73,6 +74,8 @@ pub(in super::super) struct Tables {
     pub(in super::super) inbound: BTreeMap<IncomingId, Mail>,
     /// Which late words were heard about which letters.
     pub(super) late_words: BTreeSet<(LetterId, &'static str, [u8; 32])>,
+    /// Holds that were ever laid; `false` when lifted.
+    pub(super) holds: Vec<(Hold, bool)>,
     /// Address keys whose entries have changed in this statement.
     marks: Vec<String>,
 }
@@ -98,6 +101,7 @@ impl Tables {
             priority,
             attempts: 0,
             ready: due <= now,
+            hold: None,
             in_doubt_lease: None,
         };
         self.queue.insert(id, queued);
@@ -185,7 +189,9 @@ impl Tables {
         });
         Some(Standing {
             state: row.state.or(waiting)?,
-            due: queued.map(|queued| queued.due),
+            due: queued
+                .filter(|queued| queued.hold.is_none())
+                .map(|queued| queued.due),
             events: row.events.clone(),
         })
     }

@@ -1,0 +1,107 @@
+//! A hold: letters that stay here until a person lets them go.
+//!
+//! Owns [`Hold`] and what it may be laid on. Leaves the question whether a letter is meant to `policy::hold`.
+
+use super::{Domain, Provider, Timestamp};
+
+/// A hold's number, as people name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldId(pub i32);
+
+/// What is held.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldOn {
+    /// Every letter.
+    All,
+    /// Letters to one mailbox operator.
+    Provider(Provider),
+    /// Letters to one set of MX hosts, by the name that attempts bear.
+    Site(String),
+    /// Letters to one recipient domain.
+    Domain(Domain),
+    /// Letters of one campaign.
+    Campaign(String),
+    /// Letters of one stream.
+    Stream(String),
+}
+
+impl HoldOn {
+    /// The word for its kind, used in SQL and JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Provider(_) => "provider",
+            Self::Site(_) => "site",
+            Self::Domain(_) => "domain",
+            Self::Campaign(_) => "campaign",
+            Self::Stream(_) => "stream",
+        }
+    }
+
+    /// What of that kind; empty for everything.
+    pub fn value(&self) -> &str {
+        match self {
+            Self::All => "",
+            Self::Provider(provider) => provider.name(),
+            Self::Domain(domain) => domain.as_str(),
+            Self::Site(value) | Self::Campaign(value) | Self::Stream(value) => value,
+        }
+    }
+
+    /// Reads what [`HoldOn::kind`] and [`HoldOn::value`] wrote; `None` for a kind or value that nobody knows.
+    pub fn parse(kind: &str, value: &str) -> Option<Self> {
+        let text = (!value.is_empty()).then(|| value.to_owned());
+        match kind {
+            "all" => Some(Self::All),
+            "provider" => Provider::parse(value).map(Self::Provider),
+            "site" => text.map(Self::Site),
+            "domain" => Domain::parse(value).ok().map(Self::Domain),
+            "campaign" => text.map(Self::Campaign),
+            "stream" => text.map(Self::Stream),
+            _ => None,
+        }
+    }
+}
+
+/// A hold in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Its number.
+    pub id: HoldId,
+    /// What is held.
+    pub on: HoldOn,
+    /// Who laid it.
+    pub author: String,
+    /// Why, in words for colleagues.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_reads_back_from_its_words() {
+        let all = [
+            HoldOn::All,
+            HoldOn::Provider(Provider::Mailru),
+            HoldOn::Site("mxs.mail.ru".to_owned()),
+            HoldOn::Domain(Domain::parse("xn--d1acufc.xn--p1ai").unwrap()),
+            HoldOn::Campaign("spring sale".to_owned()),
+            HoldOn::Stream("marketing".to_owned()),
+        ];
+        for on in all {
+            assert_eq!(HoldOn::parse(on.kind(), on.value()), Some(on));
+        }
+        for (kind, value) in [
+            ("provider", "nobody"),
+            ("site", ""),
+            ("domain", "a b"),
+            ("moon", "full"),
+        ] {
+            assert_eq!(HoldOn::parse(kind, value), None, "{kind} {value}");
+        }
+    }
+}
