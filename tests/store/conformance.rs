@@ -39,6 +39,7 @@ struct Course<'a, B> {
     /// Every claim there ever was, the oldest first.
     claims: Vec<LeasedLetter>,
     mails: Vec<IncomingId>,
+    are_mails_tied: bool,
     lanes: BTreeMap<Lane, String>,
     /// Letters of one moment are in the queue, which may come in any order: the next lease takes all.
     is_tied: bool,
@@ -54,6 +55,7 @@ impl<'a, B: Bench> Course<'a, B> {
             letters: Vec::new(),
             claims: Vec::new(),
             mails: Vec::new(),
+            are_mails_tied: false,
             lanes: BTreeMap::new(),
             is_tied: false,
             transcript: Vec::new(),

@@ -36,6 +36,8 @@ pub(super) struct Facts {
     pub(super) pages: Pages,
     /// Domains that take no mail, as DNS says.
     pub(super) broken_domains: BTreeSet<String>,
+    /// Nodes side by side.
+    pub(super) nodes: usize,
     /// The bounds that had to hold.
     pub(super) limits: Limits,
     pub(super) identity: Identity,
@@ -53,6 +55,7 @@ impl Facts {
             suppressions: tables.suppressions.keys().cloned().collect(),
             pages: common.book.read(),
             broken_domains: broken.collect(),
+            nodes: setting.weather.nodes,
             limits: desk::limits(),
             identity: desk::identity()?,
         })

@@ -43,7 +43,9 @@ impl<B: Bench> Course<'_, B> {
     }
 
     pub(super) async fn take(&mut self) {
-        let max = u32::try_from(self.throw(4) + 1).unwrap();
+        let few = u32::try_from(self.throw(4) + 1).unwrap();
+        // Mails taken together are due together, and then any of them may come first.
+        let max = if self.are_mails_tied { 500 } else { few };
         let until = self.now.plus(Duration::from_secs(self.throw(5)));
         let taken = self.bench.store().take(self.now, until, max).await.unwrap();
         let mut lines: Vec<String> = taken
@@ -51,6 +53,7 @@ impl<B: Bench> Course<'_, B> {
             .map(|kept| format!("{:?}", kept.mail))
             .collect();
         lines.sort();
+        self.are_mails_tied |= lines.len() > 1;
         self.tell(format!("take {lines:?}"));
     }
 
