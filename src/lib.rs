@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod bounce;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod compose;

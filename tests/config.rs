@@ -170,7 +170,7 @@ fn unknown_keys_are_named_with_their_line() {
     );
     check(
         "nod = 1",
-        "postrider.toml:1: nod: unknown field `nod`, expected one of `node`, `data_folder`, `database`, `http`, `smtp`, `dns`, `delivery`, `tls`, `route`, `identity`, `inbound`, `stream`, `templates`, `dkim`, `limits`, `retention`, `log`",
+        "postrider.toml:1: nod: unknown field `nod`, expected one of `node`, `data_folder`, `database`, `http`, `smtp`, `dns`, `delivery`, `tls`, `route`, `identity`, `inbound`, `stream`, `templates`, `dkim`, `check`, `limits`, `retention`, `log`",
     );
 }
 

@@ -26,7 +26,7 @@ const FLOORS: [&[&str]; 6] = [
     &["mail"],
     &["port"],
     &[
-        "compose", "dkim", "token", "route", "smtp", "bounce", "policy",
+        "compose", "dkim", "token", "route", "smtp", "bounce", "policy", "check",
     ],
     &[
         "store",

@@ -3,6 +3,7 @@
 //! Owns wiring and order of start and stop. Promises: what was started is stopped, in the reverse order, also after an
 //! error. Leaves every craft to its room. Read `demo` for the whole machine on one page.
 
+pub mod check;
 pub mod database;
 pub mod demo;
 pub mod desk;

@@ -5,10 +5,12 @@
 //! work to the rooms below. Read `session` for which database a command works on.
 
 mod bounce;
+mod check;
 mod config;
 mod database;
 mod demo;
 mod dkim;
+mod dns;
 mod events;
 mod failure;
 mod inbound;
@@ -90,7 +92,9 @@ enum Command {
     /// Look at the secrets under return paths and links, and make new ones.
     #[command(subcommand)]
     Token(token::Token),
-    /// Make signing keys and show their DNS records.
+    Check(check::Check),
+    Dns(dns::Dns),
+    /// Make signing keys, show their DNS records, and replace them in time.
     #[command(subcommand)]
     Dkim(dkim::Dkim),
     /// Look at the templates and try them out.
@@ -152,6 +156,8 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Bounce(bounce) => bounce.run(out),
         Command::Suppression(suppression) => suppression.run(settings, out).await,
         Command::Key(key) => key.run(settings, out).await,
+        Command::Check(check) => check.run(settings, out).await,
+        Command::Dns(dns) => dns.run(settings, out),
         Command::Dkim(dkim) => dkim.run(settings, out).await,
         Command::Template(template) => template.run(settings, out),
         Command::Config(config) => config.run(settings, out),

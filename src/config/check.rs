@@ -42,6 +42,7 @@ impl Config {
         self.check_bounds(&mut faults);
         self.check_identity(&mut faults);
         self.check_inbound(&mut faults);
+        self.check_checks(&mut faults);
         self.check_sources(&mut faults);
         self.check_routes(&mut faults);
         self.check_streams(&mut faults);
@@ -196,6 +197,36 @@ impl Config {
             "identity.sender_id",
             id.is_none_or(is_sender_id),
             "must be 5 to 15 Latin letters and digits",
+        );
+    }
+
+    fn check_checks(&self, faults: &mut Faults) {
+        let check = &self.check;
+        let every = (Period::minutes(1)..=Period::days(7)).contains(&check.every);
+        faults.expect("check.every", every, "must be from 1m to 7d");
+        faults.within("check.key_age_days", check.key_age_days, 1..=3_650);
+        for (key, lists) in [
+            ("address_lists", &check.address_lists),
+            ("domain_lists", &check.domain_lists),
+        ] {
+            for (index, list) in lists.iter().enumerate() {
+                faults.expect(&format!("check.{key}[{index}]"), is_domain(list), DOMAIN);
+            }
+        }
+        let server = check.time_server.rsplit_once(':');
+        let fits = server.is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
+        let problem = "must be host:port, or empty";
+        faults.expect(
+            "check.time_server",
+            fits || check.time_server.is_empty(),
+            problem,
+        );
+        let to = check.reports_to.as_deref();
+        let is_address = to.is_none_or(|to| crate::mail::Address::parse(to).is_ok());
+        faults.expect(
+            "check.reports_to",
+            is_address,
+            "must be an address such as dmarc@example.com",
         );
     }
 

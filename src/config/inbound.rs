@@ -40,8 +40,9 @@ section! {
         /// Waiting for the next command or the next part of a mail (RFC 5321 §4.5.3.2.7: five minutes): 1s to 1h.
         pub timeout: Period = Period::minutes(5);
         /// Local parts that are taken without a token on each of the domains: `postmaster` and `abuse` are due to people
-        /// (RFC 5321 §4.5.1, RFC 2142), feedback loops are registered with one address such as `fbl`.
-        pub mailboxes: Vec<String> = vec!["abuse".to_owned(), "fbl".to_owned(), "postmaster".to_owned()];
+        /// (RFC 5321 §4.5.1, RFC 2142), feedback loops are registered with one address such as `fbl`, reports of DMARC and
+        /// TLS go to `dmarc`.
+        pub mailboxes: Vec<String> = ["abuse", "dmarc", "fbl", "postmaster"].map(str::to_owned).into();
         /// Domains (DKIM `d=`) whose signed feedback reports suppress the reader whom they name even without a token of
         /// ours, such as `arf.mail.yahoo.com`. Name only those whose feedback loop you have joined.
         pub reporters: Vec<String> = Vec::new();

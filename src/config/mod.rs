@@ -24,8 +24,8 @@ use places::Places;
 pub use secret::{DatabaseUrl, Secret};
 use section::section;
 use sections::{
-    Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route, Smtp,
-    Templates, Tls,
+    Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route,
+    Smtp, Templates, Tls,
 };
 pub use stream::{Stream, StreamKind, StreamPolicy};
 pub use units::{Period, Size};
@@ -66,6 +66,8 @@ section! {
         pub templates: Templates = Templates::default();
         /// Signing.
         pub dkim: Dkim = Dkim::default();
+        /// What is looked at by `postrider check`.
+        pub check: Check = Check::default();
         /// What callers may ask for at once.
         pub limits: Limits = Limits::default();
         /// How long things are kept.

@@ -8,8 +8,8 @@ use super::{
     Config, Inbound,
     section::{Documented, Key},
     sections::{
-        Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route, Smtp,
-        Source, Templates, Tls,
+        Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention,
+        Route, Smtp, Source, Templates, Tls,
     },
     stream::Stream,
 };
@@ -33,7 +33,7 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 17] = [
+const SECTIONS: [Section; 18] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),
@@ -48,6 +48,7 @@ const SECTIONS: [Section; 17] = [
     section::<Stream>("stream", true),
     section::<Templates>("templates", false),
     section::<Dkim>("dkim", false),
+    section::<Check>("check", false),
     section::<Limits>("limits", false),
     section::<Retention>("retention", false),
     section::<Log>("log", false),

@@ -63,6 +63,8 @@ section! {
         pub name: String = String::new(), like r#""s1""#;
         /// The local address to connect from; behind NAT the private one.
         pub address: Option<IpAddr> = None, like r#""192.0.2.10""#;
+        /// The address that receivers see, where it is another one; `postrider check` looks at it.
+        pub public_address: Option<IpAddr> = None, like r#""198.51.100.10""#;
         /// Host name given in EHLO from this address.
         pub ehlo: Option<String> = None, like r#""mx1.mail.example.com""#;
     }
@@ -203,6 +205,26 @@ section! {
         pub folder: PathBuf = "templates".into();
         /// The locale for readers whose own one a template lacks.
         pub default_locale: String = "default".to_owned();
+    }
+}
+
+section! {
+    /// What `postrider check` looks at beside the records (docs/check.md); a running node repeats it.
+    pub struct Check {
+        /// How often a running node checks every sending domain: 1m to 7d.
+        pub every: Period = Period::hours(1);
+        /// Whether a running node checks at all.
+        pub while_serving: bool = true;
+        /// Block lists for addresses; an empty list asks nobody. Many refuse big public resolvers: run one of your own.
+        pub address_lists: Vec<String> = ["zen.spamhaus.org", "bl.spamcop.net", "b.barracudacentral.org", "psbl.surriel.com"].map(str::to_owned).into();
+        /// Block lists for domains.
+        pub domain_lists: Vec<String> = vec!["dbl.spamhaus.org".to_owned()];
+        /// An SNTP server to compare the clock with, `host:port`; empty asks nobody.
+        pub time_server: String = "pool.ntp.org:123".to_owned();
+        /// Age at which a DKIM key should be replaced, in days: 1 to 3650.
+        pub key_age_days: u32 = 180;
+        /// The address that DMARC and TLS reports go to; without it `dmarc` at the domain for complaints, else for bounces.
+        pub reports_to: Option<String> = None, like r#""dmarc@fbl.example.com""#;
     }
 }
 

@@ -48,7 +48,7 @@ pub fn is_published(key: &PublicKey, texts: &[String]) -> bool {
 impl DnsRecord {
     /// The line for a zone file: a 2048 bit key needs two strings, which DNS joins again.
     pub fn zone_line(&self) -> String {
-        let mut line = format!("{}. IN TXT (", self.name);
+        let mut line = format!("{}. IN TXT", self.name);
         let mut rest = self.text.as_str();
         while !rest.is_empty() {
             let (string, next) = rest.split_at(rest.len().min(STRING_MAX));
@@ -56,7 +56,6 @@ impl DnsRecord {
             let _ = write!(line, " \"{string}\"");
             rest = next;
         }
-        line.push_str(" )");
         line
     }
 }

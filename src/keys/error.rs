@@ -46,6 +46,14 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// Not written by us.
+    #[error("{path} cannot be read: {why}; take it away to begin anew without dates")]
+    BadDates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// Damaged or another file.
     #[error(
         "{path} does not hold 64 hexadecimal digits; restore it, because every link and return path sent so far needs it"

@@ -6,6 +6,7 @@
 
 mod error;
 mod file;
+mod rotation;
 mod token;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 
 use error::Doing;
 pub use error::KeyError;
+pub use rotation::{KeyDates, Rotation, change_rotation, rotation};
 pub use token::{TokenSecret, new_token_secret, token_secrets};
 
 use crate::mail::Domain;

@@ -6,11 +6,13 @@
 //! between hosts to `route`. Read [`resolver`] for how DNS answers are told apart.
 
 pub mod clock;
+pub mod inquire;
 pub mod resolver;
 pub mod tcp;
 pub mod tls;
 
 pub use clock::{RealDice, SystemClock};
+pub use inquire::Inquirer;
 pub use resolver::{CacheOptions, Resolver, ResolverError, ResolverOptions};
 pub use tcp::Tcp;
 pub use tls::Trust;

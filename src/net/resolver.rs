@@ -145,7 +145,7 @@ impl Resolver {
     }
 
     /// Asks for one type of record; `Ok` with nothing means that the name exists without any.
-    async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
+    pub(super) async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
         let name = fqdn(name)?;
         let answer = within(self.patience, self.client.lookup(name.clone(), kind)).await;
         match answer {
@@ -185,8 +185,10 @@ impl Resolver {
 }
 
 /// Why there are no records.
-enum Silence {
+pub(super) enum Silence {
+    /// NXDOMAIN.
     NoSuchName,
+    /// Anything else, in words.
     Trouble(String),
 }
 

@@ -18,6 +18,12 @@ pub enum SimError {
     /// Keys, certificates or the verifier could not be made.
     #[error("preparing certificates and verifiers")]
     Crypto(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A zone file that cannot be read.
+    #[error("reading records: {why}")]
+    Records {
+        /// What is wrong.
+        why: String,
+    },
     /// More hosts than documentation addresses (RFC 5737).
     #[error("a small internet has at most {max} mail hosts")]
     TooManyHosts {

@@ -83,6 +83,30 @@ impl SmallInternet {
         self.inspector.publish(name, text);
     }
 
+    /// Publishes the lines of a zone file beside what is there.
+    pub fn publish_zone(&self, lines: &str) -> Result<(), SimError> {
+        let added = self.zone().add_file(lines);
+        added.map_err(|why| SimError::Records { why })
+    }
+
+    /// Takes the records of these lines away.
+    pub fn withdraw_zone(&self, lines: &str) -> Result<(), SimError> {
+        let removed = self.zone().remove_file(lines);
+        removed.map_err(|why| SimError::Records { why })
+    }
+
+    /// Takes all records of a type away; a type that nobody knows changes nothing.
+    pub fn withdraw(&self, name: &str, kind: &str) {
+        if let Ok(kind) = kind.parse() {
+            self.zone().remove(name, kind);
+        }
+    }
+
+    /// Makes a name fail from now on.
+    pub fn break_name(&self, name: &str, breakage: Breakage) {
+        break_in(&mut self.zone(), name, breakage);
+    }
+
     /// The counters at this moment.
     pub fn tally(&self) -> Tally {
         self.ledger.tally()
@@ -189,14 +213,18 @@ fn documentation_v6(number: usize) -> Ipv6Addr {
 fn zone_of(plan: &Plan) -> Zone {
     let mut zone = Zone::default();
     for (domain, breakage) in &plan.broken {
-        match breakage {
-            Breakage::NullMx => zone.add_mx(domain, 0, ""),
-            Breakage::NoSuchDomain => {}
-            Breakage::ServFail => zone.set_fault(domain, Fault::Broken),
-            Breakage::NoAnswer => zone.set_fault(domain, Fault::Silent),
-            Breakage::DanglingMx => zone.add_mx(domain, 10, &format!("nowhere.{domain}")),
-            Breakage::AliasLoop => zone.set_alias(domain, domain),
-        }
+        break_in(&mut zone, domain, *breakage);
     }
     zone
+}
+
+fn break_in(zone: &mut Zone, domain: &str, breakage: Breakage) {
+    match breakage {
+        Breakage::NullMx => zone.add_mx(domain, 0, ""),
+        Breakage::NoSuchDomain => {}
+        Breakage::ServFail => zone.set_fault(domain, Fault::Broken),
+        Breakage::NoAnswer => zone.set_fault(domain, Fault::Silent),
+        Breakage::DanglingMx => zone.add_mx(domain, 10, &format!("nowhere.{domain}")),
+        Breakage::AliasLoop => zone.set_alias(domain, domain),
+    }
 }

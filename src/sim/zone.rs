@@ -11,6 +11,7 @@ use hickory_proto::{
         Name, RData, Record, RecordType,
         rdata::{A, AAAA, CNAME, MX, SOA, TXT},
     },
+    serialize::txt::Parser,
 };
 
 /// How long resolvers may keep an answer: long enough to be a cache, short enough for a demo that changes keys.
@@ -33,6 +34,8 @@ struct Node {
     texts: Vec<String>,
     alias: Option<String>,
     fault: Option<Fault>,
+    /// What zone files brought, of any type.
+    others: Vec<RData>,
 }
 
 /// How a name server fails.
@@ -82,6 +85,50 @@ impl Zone {
         self.node(name).fault = Some(fault);
     }
 
+    /// Adds records of a zone file (RFC 1035 §5); names are complete.
+    pub(super) fn add_file(&mut self, text: &str) -> Result<(), String> {
+        for record in read_file(text)? {
+            let node = self.node(&record.name.to_ascii());
+            if let RData::CNAME(target) = &record.data {
+                node.alias = Some(target.0.to_ascii());
+            } else if !node.others.contains(&record.data) {
+                node.others.push(record.data);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the records of a zone file away.
+    pub(super) fn remove_file(&mut self, text: &str) -> Result<(), String> {
+        for record in read_file(text)? {
+            let name = record.name.to_ascii();
+            self.node(&name).others.retain(|data| *data != record.data);
+            self.sweep(&name);
+        }
+        Ok(())
+    }
+
+    /// Takes all records of a type away.
+    pub(super) fn remove(&mut self, name: &str, kind: RecordType) {
+        let node = self.node(name);
+        node.others.retain(|data| data.record_type() != kind);
+        match kind {
+            RecordType::MX => node.mx.clear(),
+            RecordType::TXT => node.texts.clear(),
+            RecordType::CNAME => node.alias = None,
+            RecordType::A => node.addresses.retain(IpAddr::is_ipv6),
+            RecordType::AAAA => node.addresses.retain(IpAddr::is_ipv4),
+            _ => {}
+        }
+        self.sweep(name);
+    }
+
+    /// A name without anything does not exist.
+    fn sweep(&mut self, name: &str) {
+        self.names
+            .retain(|at, node| *at != key(name) || !node.is_empty());
+    }
+
     /// Answers a question.
     pub(super) fn answer(&self, query: &Query) -> Answer {
         let mut records = Vec::new();
@@ -101,6 +148,9 @@ impl Zone {
             };
             let alias = RData::CNAME(CNAME(target.clone()));
             records.push(Record::from_rdata(name, TTL_SECONDS, alias));
+            if query.query_type() == RecordType::CNAME {
+                return Answer::Records(records);
+            }
             name = target;
         }
         Answer::Records(records)
@@ -126,6 +176,15 @@ impl Zone {
 }
 
 impl Node {
+    fn is_empty(&self) -> bool {
+        self.mx.is_empty()
+            && self.addresses.is_empty()
+            && self.texts.is_empty()
+            && self.alias.is_none()
+            && self.fault.is_none()
+            && self.others.is_empty()
+    }
+
     fn records(&self, name: &Name, kind: RecordType) -> Vec<Record> {
         let data: Vec<RData> = match kind {
             RecordType::MX => self.mx.iter().filter_map(mail_host).collect(),
@@ -138,7 +197,9 @@ impl Node {
             RecordType::TXT => self.texts.iter().map(|text| text_data(text)).collect(),
             _ => Vec::new(),
         };
+        let others = self.others.iter().filter(|data| data.record_type() == kind);
         data.into_iter()
+            .chain(others.cloned())
             .map(|data| Record::from_rdata(name.clone(), TTL_SECONDS, data))
             .collect()
     }
@@ -155,6 +216,17 @@ pub(super) fn start_of_authority(name: &Name) -> Record {
         name.base_name()
     };
     Record::from_rdata(apex, TTL_SECONDS, RData::SOA(data))
+}
+
+fn read_file(text: &str) -> Result<Vec<Record>, String> {
+    let file = format!("$TTL {TTL_SECONDS}\n{text}\n");
+    let parsed = Parser::new(file, None, Some(Name::root())).parse();
+    let (_, sets) = parsed.map_err(|error| error.to_string())?;
+    let each = sets.into_values().flat_map(|set| {
+        let records: Vec<Record> = set.records_without_rrsigs().cloned().collect();
+        records
+    });
+    Ok(each.collect())
 }
 
 fn mail_host((preference, host): &(u16, String)) -> Option<RData> {

@@ -1,0 +1,14 @@
+//! The operator's check: one good set-up, one broken set-up for each finding, on real DNS packets.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what went wrong by stopping"
+)]
+
+#[path = "check/corpus.rs"]
+mod corpus;
+#[path = "check/depth.rs"]
+mod depth;
+#[path = "check/odd.rs"]
+mod odd;
+#[path = "check/world.rs"]
+mod world;
