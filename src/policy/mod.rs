@@ -21,7 +21,7 @@ pub use hold::Holds;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},
-    told,
+    told, unreadable,
 };
 pub use retry::{Deferral, Retry, next_due};
 pub use shaping::Shaping;

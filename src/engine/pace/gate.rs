@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::inner::{Tempo, pace};
+use self::inner::Tempo;
 use super::{tickets::Tickets, voice::Voice};
 use crate::{
     mail::{RouteKey, RouteState, Share, Timestamp},
@@ -44,6 +44,7 @@ pub(in crate::engine) struct Moment {
 pub(super) struct Place {
     pub(super) at: Duration,
     epoch: u64,
+    width: u32,
 }
 
 /// One count.
@@ -86,15 +87,13 @@ impl Gate {
         moment: Moment,
     ) -> Self {
         let rules = Rules::of(&profile);
-        // Nothing is known of what a process before us sent a moment ago: the first letter waits as if one had just left.
-        let first = pace(&profile, None, Share::ALL).unwrap_or_default();
         let inner = Inner {
             state: governor::first(&rules, moment.now),
             rules,
             profile,
             version: 0,
             is_news: false,
-            letters: Gcra::from(first),
+            letters: Gcra::from(Duration::ZERO),
             opens: Gcra::from(Duration::ZERO),
             held: 0,
             talking: 0,
@@ -146,7 +145,7 @@ impl Gate {
             // One letter is always at hand, however slow the pace.
             Tempo::Every(interval) => inner
                 .letters
-                .places(now, now + ahead, interval)
+                .places(now.max(self.ready(interval)), now + ahead, interval)
                 .max(u32::from(waiting == 0)),
         };
         let fits = places.saturating_add(more).saturating_sub(waiting);
@@ -164,31 +163,46 @@ impl Gate {
     /// When the next letter may go; `None` when nobody knows.
     pub(super) fn earliest(&self, moment: Moment) -> Option<Duration> {
         let inner = self.lock();
-        inner.tempo(self.voice.share(moment.instant))?;
+        let tempo = inner.tempo(self.voice.share(moment.instant))?;
         if inner.tickets_left(moment.now) == 0 {
             return None;
         }
         let now = self.since_origin(moment) + inner.quiet(moment.now);
-        Some(inner.letters.earliest(now))
+        let ready = match tempo {
+            Tempo::Free => Duration::ZERO,
+            Tempo::Every(interval) => self.ready(interval),
+        };
+        Some(inner.letters.earliest(now.max(ready)))
+    }
+
+    /// Nobody here knows what others, or a process before this one, sent a moment before this share was granted: the first
+    /// letter waits as if one had just left.
+    fn ready(&self, interval: Duration) -> Duration {
+        let since = self.voice.since().saturating_duration_since(self.origin);
+        since.saturating_add(interval)
     }
 
     /// Takes the next place at or after `at`.
     pub(super) fn take(&self, at: Duration, moment: Moment) -> Option<Place> {
         let mut inner = self.lock();
-        let tempo = inner.tempo(self.voice.share(moment.instant))?;
-        let epoch = inner.epoch;
+        let share = self.voice.share(moment.instant);
+        let tempo = inner.tempo(share)?;
+        let (epoch, width) = (inner.epoch, share.width());
         let at = match tempo {
             Tempo::Free => at,
             Tempo::Every(interval) => inner.letters.take(at, interval),
         };
-        Some(Place { at, epoch })
+        Some(Place { at, epoch, width })
     }
 
     /// A letter goes now, if its place is still worth something; the other end is [`Gate::said`].
     pub(super) fn go(&self, place: Place, moment: Moment) -> bool {
         let mut inner = self.lock();
+        let share = self.voice.share(moment.instant);
+        // A place of a wider share is one too many by now.
         let is_good = place.epoch == inner.epoch
-            && inner.tempo(self.voice.share(moment.instant)).is_some()
+            && place.width <= share.width()
+            && inner.tempo(share).is_some()
             && inner.spend_ticket(moment.now);
         inner.talking += u32::from(is_good);
         is_good

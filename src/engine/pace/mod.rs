@@ -62,7 +62,7 @@ impl Pace {
     pub(super) fn new(sources: &[Source]) -> Self {
         let voices = sources
             .iter()
-            .map(|source| (source.name.clone(), Arc::new(Voice::new())));
+            .map(|source| (source.name.clone(), Arc::new(Voice::new(Instant::now()))));
         let book = Book {
             voices: voices.collect(),
             ..Book::default()
@@ -225,7 +225,7 @@ impl Book {
         let voice = self
             .voices
             .entry(source.to_owned())
-            .or_insert_with(|| Arc::new(Voice::new()));
+            .or_insert_with(|| Arc::new(Voice::new(Instant::now())));
         let gate = Gate::new(
             key.clone(),
             Arc::clone(voice),
