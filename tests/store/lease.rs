@@ -156,12 +156,12 @@ async fn plan(blocked: i32) -> (u64, String) {
     let lease = include_str!("../../src/store/lease.sql");
     run(
         &mut connection,
-        format!("prepare lease (uuid, timestamptz, int, int, text, int, timestamptz) as {lease}"),
+        format!("prepare lease (uuid, timestamptz, int, int, text, int, timestamptz, int, int) as {lease}"),
     )
     .await;
     let (plan,): (serde_json::Value,) = sqlx::query_as(
         "explain (analyze, buffers, format json) execute lease(gen_random_uuid(), '2027-01-01', 2000, 10, \
-            '{\"500\": 0}', 0, '2026-01-02')",
+            '{\"500\": [0, 0]}', 0, '2026-01-02', 9, 2)",
     )
     .persistent(false)
     .fetch_one(&mut connection)

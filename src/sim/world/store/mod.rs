@@ -9,6 +9,7 @@ mod holds;
 mod late;
 mod lease;
 mod pace;
+mod paces;
 mod settle;
 mod tables;
 

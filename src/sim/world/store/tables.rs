@@ -79,7 +79,7 @@ pub(in super::super) struct Tables {
     /// Address keys whose entries have changed in this statement.
     marks: Vec<String>,
     /// What nodes have told each other about pace.
-    pub(in super::super) paces: super::pace::Paces,
+    pub(in super::super) paces: super::paces::Paces,
 }
 
 impl Tables {
