@@ -222,7 +222,8 @@ async fn looks_past(lanes: usize) -> Option<usize> {
             .fetch_all(&pool)
             .await
             .unwrap();
-    let room: Vec<(Lane, u32)> = known.into_iter().map(|id| (Lane(id), 0)).collect();
+    let room = known.into_iter().map(|id| (Lane(id), LaneRoom::NONE));
+    let room: Vec<(Lane, LaneRoom)> = room.collect();
     let mut after = None;
     for look in 1..=10 {
         let wish = LeaseAsk {
