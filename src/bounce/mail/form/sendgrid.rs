@@ -1,4 +1,4 @@
-//! Events of SendGrid: a list of objects in JSON, as its webhook posts them and as its older list of bounces gives them.
+//! Events of `SendGrid`: a list of objects in JSON, as its webhook posts them and as its older list of bounces gives them.
 
 use serde_json::Value;
 
