@@ -54,7 +54,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
         dns: Resolver::new(&forgetful(dns(&config)))?,
         seen,
         told: registry,
-        ask_at: None,
+        // A newer key than the one that signs may have come into DNS while nobody looked.
+        ask_at: Some(tokio::time::Instant::now()),
     };
     let names = resolver(&config)?;
     let watch = Arc::clone(&metrics);

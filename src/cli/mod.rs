@@ -16,6 +16,7 @@ mod failure;
 mod inbound;
 mod key;
 mod letter;
+mod lint;
 mod migrate;
 mod out;
 mod pieces;
@@ -97,6 +98,7 @@ enum Command {
     /// Make signing keys, show their DNS records, and replace them in time.
     #[command(subcommand)]
     Dkim(dkim::Dkim),
+    Lint(lint::Lint),
     /// Look at the templates and try them out.
     #[command(subcommand)]
     Template(template::Template),
@@ -159,6 +161,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Check(check) => check.run(settings, out).await,
         Command::Dns(dns) => dns.run(settings, out),
         Command::Dkim(dkim) => dkim.run(settings, out).await,
+        Command::Lint(lint) => lint.run(settings, out),
         Command::Template(template) => template.run(settings, out),
         Command::Config(config) => config.run(settings, out),
         Command::Migrate(migrate) => migrate.run(settings, out).await,

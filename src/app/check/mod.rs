@@ -12,7 +12,7 @@ use anyhow::Result;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout};
 
-pub use rotation::{KeyState, chosen, key_states};
+pub use rotation::{KeyState, chosen, key_states, newest};
 pub use subject::{domains, subject};
 
 use super::names;
