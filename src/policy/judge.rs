@@ -262,7 +262,7 @@ impl Bench<'_> {
             stage,
             text: Some(text).filter(|text| !text.is_empty()),
             class: self.finding.map(|finding| finding.class),
-            rule: self.finding.map(|finding| finding.rule.clone()),
+            rule: self.finding.map(|finding| finding.rule.to_owned()),
             ..Event::bare(self.now, EventKind::Deferred)
         }
     }

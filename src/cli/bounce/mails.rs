@@ -238,7 +238,7 @@ fn told_wire(told: &Told, bench: &Bench) -> Value {
         "class": finding.map_or("delivered", |finding| finding.class.name()),
         "permanent": told.is_permanent(),
         "hard": fate(told, bench).hard,
-        "rule": finding.map(|finding| &finding.rule),
+        "rule": finding.map(|finding| finding.rule),
         "evidence": told.words,
     })
 }

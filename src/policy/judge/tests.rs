@@ -44,7 +44,7 @@ fn finding(class: Class, term: Term) -> Finding {
     Finding {
         class,
         term,
-        rule: "a-rule".to_owned(),
+        rule: "a-rule",
         retry_after: None,
         greylisted: false,
     }
