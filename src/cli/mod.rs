@@ -34,6 +34,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod why_not;
 mod words;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -75,6 +76,7 @@ enum Command {
     /// Look at letters and withdraw them.
     #[command(subcommand)]
     Letter(letter::Letter),
+    WhyNot(why_not::WhyNot),
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -150,6 +152,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Demo(demo) => demo.run(settings, out).await,
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
+        Command::WhyNot(why_not) => why_not.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
         Command::Inbound(inbound) => inbound.run(settings, out).await,
         Command::Token(token) => token.run(settings, out),

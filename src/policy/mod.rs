@@ -11,6 +11,7 @@ pub mod judge;
 pub mod retry;
 pub mod stream;
 pub mod suppress;
+pub mod waits;
 
 pub use handoff::HandOff;
 pub use hold::Holds;

@@ -3,7 +3,7 @@
 //! Owns `dkim publish`, `rotate` and `retire`. Promises: a key is never taken into use before DNS shows it, and the record of
 //! one that signed stays until the last letter with it can have been read. Leaves dates to `keys`, who signs to `app::check`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
@@ -139,9 +139,11 @@ impl Rotate {
         });
         let mut text = format!("{selector} signs for {} from now on.", self.domain);
         if let Some(before) = before {
-            text.push_str(&format!(
+            // Writing into a String cannot fail.
+            let _ = write!(
+                text,
                 " Keep the record of {before} until {revoke_at}; `postrider check` then says how to revoke it."
-            ));
+            );
         }
         out.thing(&wire, text)?;
         Ok(ExitCode::SUCCESS)

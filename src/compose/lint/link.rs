@@ -68,7 +68,7 @@ pub(super) fn look(target: &str, shown: &str, flaws: &mut Flaws) {
     if host.is_empty() || (!host.contains('.') && host != "localhost") || host.contains(' ') {
         flaws.add(&rules::LINK_BROKEN, target);
     }
-    if DESKS.contains(&host) || host.ends_with(".local") || host.ends_with(".test") {
+    if DESKS.contains(&host) || is_within(host, "local") || is_within(host, "test") {
         flaws.add(&rules::LINK_DESK, target);
     }
     if host.parse::<IpAddr>().is_ok() {
@@ -87,6 +87,11 @@ pub(super) fn look(target: &str, shown: &str, flaws: &mut Flaws) {
             format!("shows {claimed}, leads to {host}"),
         );
     }
+}
+
+/// Whether a host lies below a top-level name.
+fn is_within(host: &str, top: &str) -> bool {
+    host.rsplit('.').next() == Some(top)
 }
 
 fn broken(target: &str, lower: &str, flaws: &mut Flaws) {
