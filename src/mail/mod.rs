@@ -15,6 +15,7 @@ pub mod letter;
 pub mod provider;
 pub mod reply;
 pub mod report;
+pub mod statistics;
 pub mod suppression;
 pub mod time;
 pub mod verdict;
@@ -30,6 +31,7 @@ pub use letter::{Content, InDoubt, Letter, LetterId, Mailbox, Part, Recipient, S
 pub use provider::Provider;
 pub use reply::{EnhancedCode, Reply, Stage};
 pub use report::{Action, Complaint, Original, RcptSource, Report, ReportKind, Told};
+pub use statistics::{Statistics, StatisticsKind, StatisticsLine};
 pub use suppression::{Reason, Scope, Suppression};
 pub use time::Timestamp;
 pub use verdict::{Next, Signal, Verdict};

@@ -24,6 +24,7 @@ pub mod registry;
 pub mod report;
 mod row;
 pub mod settle;
+pub mod statistics;
 pub mod suppressions;
 pub mod sweep;
 pub mod wake;
@@ -54,6 +55,7 @@ pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
 pub use operator::{Migration, Waiting};
 pub use registry::{Registry, Stream};
 pub use report::Tally;
+pub use statistics::StatisticsSum;
 pub use suppressions::SuppressionFilter;
 pub use sweep::{Page, Which};
 

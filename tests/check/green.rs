@@ -413,7 +413,7 @@ async fn each_shut_gate_is_named() {
     let (code, said) = operator.attempt("why-not olga@closed.example");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("route"), "{said}");
-    operator.run("queue hold --domain mail.ru --reason incident");
+    operator.run("queue hold --domain mail.ru --reason incident --author ops");
     let (code, said) = operator.attempt("why-not olga@mail.ru");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("hold") && said.contains("incident"), "{said}");

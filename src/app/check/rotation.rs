@@ -92,20 +92,26 @@ fn assign(states: &mut [KeyState]) {
             .iter()
             .filter(|state| state.key.algorithm == algorithm);
         let living = living.filter(|state| state.dates.retired.is_none());
-        let signing = living.max_by_key(|state| rank(state)).map(rank);
+        let signing = living.max_by_key(|state| rank(state));
+        let signing = signing.map(|state| (rank(state), age(state)));
         for state in states
             .iter_mut()
             .filter(|state| state.key.algorithm == algorithm)
         {
             state.phase = match &signing {
                 _ if state.dates.retired.is_some() => KeyPhase::Retired,
-                Some(best) if rank(state) == *best => KeyPhase::Signing,
-                // Older by name and never used: nobody waits for it.
-                Some((_, _, selector)) if state.key.selector < *selector => KeyPhase::Retired,
+                Some((best, _)) if rank(state) == *best => KeyPhase::Signing,
+                // Older and never used: nobody waits for it.
+                Some((_, signer)) if age(state) < *signer => KeyPhase::Retired,
                 _ => KeyPhase::Next,
             };
         }
     }
+}
+
+/// Keys by age; of equal age by name.
+fn age(state: &KeyState) -> (Option<Timestamp>, String) {
+    (state.dates.made, state.key.selector.clone())
 }
 
 /// The selectors that sign when a node starts.
