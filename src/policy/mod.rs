@@ -18,6 +18,7 @@ pub use hold::Holds;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},
+    unreadable,
 };
 pub use retry::{Deferral, Retry, next_due};
 pub use stream::{StreamKind, StreamPolicy};

@@ -21,6 +21,7 @@ mod names;
 mod node;
 mod pipe;
 mod plug;
+mod post;
 mod report;
 mod setting;
 pub mod store;
