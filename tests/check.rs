@@ -8,6 +8,8 @@
 mod corpus;
 #[path = "check/depth.rs"]
 mod depth;
+#[path = "check/gates.rs"]
+mod gates;
 #[path = "check/green.rs"]
 mod green;
 #[path = "check/odd.rs"]

@@ -21,8 +21,7 @@ const WORDS_MAX: usize = 250;
 
 /// Reads a mail that may be such a report.
 pub fn read(raw: &[u8]) -> Option<Statistics> {
-    // Most mails are neither; both readers would decode all of it to find out.
-    if !looks_like_one(raw) {
+    if !may_be_one(raw) {
         return None;
     }
     // A report about nobody is none, whatever its form.
@@ -35,8 +34,8 @@ pub fn read(raw: &[u8]) -> Option<Statistics> {
     })
 }
 
-/// Whether a part bears a name or a type of such reports.
-fn looks_like_one(raw: &[u8]) -> bool {
+/// Whether a part bears a name or a type of such reports. Most mails have none; the readers would decode all of it to find out.
+pub fn may_be_one(raw: &[u8]) -> bool {
     let marks = ["gzip", "zip", "xml", "tlsrpt", "json"];
     let lines = raw.split(|byte| *byte == b'\n').take(4_000);
     let mut heads = lines.filter(|line| {

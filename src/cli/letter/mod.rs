@@ -79,10 +79,12 @@ async fn show(settings: &Settings, out: &mut Out, id: LetterId, with_waits: bool
             parts => out.line(format!("\n{}", explain::tell(parts))),
         };
     }
-    let mut wire = serde_json::to_value(LetterBody::new(view, history))?;
-    if with_waits {
-        wire["waits"] = explain::wire(&parts);
+    let body = LetterBody::new(view, history);
+    if !with_waits {
+        return out.json(&body);
     }
+    let mut wire = serde_json::to_value(body)?;
+    wire["waits"] = explain::wire(&parts);
     out.json(&wire)
 }
 

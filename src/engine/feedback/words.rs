@@ -71,6 +71,9 @@ pub(super) fn idle(kind: ReportKind, effect: Effect, detail: &str) -> Understood
 
 /// A report in sum, read where a large one keeps nobody waiting.
 pub(super) async fn in_sum(raw: &[u8]) -> Option<Statistics> {
+    if !bounce::statistics::may_be_one(raw) {
+        return None;
+    }
     let raw = raw.to_vec();
     // A reader that panics has read nothing.
     spawn_blocking(move || bounce::statistics::read(&raw))
