@@ -259,7 +259,30 @@ mod tests {
         check("550 2.1.5 odd", "2.1.5 odd");
     }
 
+    /// The same without the copying of many words at once.
+    fn word_by_word(text: &str, code: u16) -> Words {
+        let mut words = Words {
+            text: String::new(),
+            enhanced: None,
+        };
+        for word in text.split_ascii_whitespace() {
+            words.take(without_joint(word, digits(code)), code);
+        }
+        words.text.make_ascii_lowercase();
+        words
+    }
+
     proptest! {
+        #[test]
+        fn copying_many_words_at_once_changes_nothing(
+            words in prop::collection::vec("(550|550-x|5\\.1\\.1|#5\\.7\\.1|\\(no\\)|USER|a@b|<A@b>,c@d|Ящик|[1]| |\t|\r\n|\u{c}|ok)", 0..20)
+        ) {
+            let text = words.join(" ");
+            prop_assert_eq!(normal_form(&text, 550, None), word_by_word(&text, 550), "{}", text);
+            let glued = words.concat();
+            prop_assert_eq!(normal_form(&glued, 550, None), word_by_word(&glued, 550), "{}", glued);
+        }
+
         #[test]
         fn any_text_is_bounded_and_normal(code in 0_u16..1000, text in "\\PC{0,3000}") {
             let words = normalise(&Reply::new(Stage::Data, code, text));
