@@ -174,7 +174,7 @@ fn failed(failure: &FailureDetails, subject: &str) -> StatisticsLine {
     StatisticsLine {
         source: failure.receiving_mx_hostname.as_deref().map(clip),
         count: failure.failed_session_count,
-        verdict: what_failed(&failure.result_type).to_owned(),
+        verdict: what_failed(failure.result_type).to_owned(),
         subject: subject.to_owned(),
         detail: clip(&words.join("; ")),
         ..StatisticsLine::default()
@@ -182,7 +182,7 @@ fn failed(failure: &FailureDetails, subject: &str) -> StatisticsLine {
 }
 
 /// The words of RFC 8460 §4.3.
-const fn what_failed(result: &ResultType) -> &'static str {
+const fn what_failed(result: ResultType) -> &'static str {
     match result {
         ResultType::StartTlsNotSupported => "starttls-not-supported",
         ResultType::CertificateHostMismatch => "certificate-host-mismatch",
