@@ -6,7 +6,6 @@
 //! worse than an old one. Leaves reading to `desk`, the exchange to `engine::Live`; see `folder` for how a change is seen.
 
 use std::{
-    collections::BTreeMap,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -18,15 +17,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{
-    desk,
+    check, desk,
     folder::{Marks, marks},
 };
 use crate::{
     config::Config,
     dkim::{Keyring, PublicKey, dns_record, is_published},
     engine::Desk,
-    mail::Domain,
-    net::Resolver,
+    keys,
+    net::{Resolver, SystemClock},
+    port::Clock,
     store::{PgStore, Registry},
 };
 
@@ -146,16 +146,20 @@ impl Refresh {
 
     /// The newest key of each domain that strangers can verify.
     async fn newest_published(&mut self, is_news: bool) -> Result<Keyring> {
-        let newest = self.reading(|config| desk::keyring(config, &BTreeMap::new()));
-        let newest = newest.await?;
+        let newest = self.reading(|config| {
+            let wished = check::newest(config)?;
+            Ok((desk::keyring(config, &wished)?, wished))
+        });
+        let (newest, mut chosen) = newest.await?;
+        let mut waiting = false;
         let signing = self.desk.keyring.get();
-        let mut chosen: BTreeMap<Domain, String> = BTreeMap::new();
         for key in newest.public_keys() {
             let Some(before) = signing.public_keys().find(|old| is_successor(key, old)) else {
                 continue;
             };
             let name = dns_record(key).name;
             if is_published(key, &self.dns.texts(&name).await) {
+                self.note_published(key);
                 continue;
             }
             if is_news {
@@ -166,12 +170,30 @@ impl Refresh {
             }
             chosen.insert(key.domain.clone(), before.selector.clone());
             self.ask_at = Some(Instant::now() + ASK);
+            waiting = true;
         }
-        if chosen.is_empty() {
+        if !waiting {
             return Ok(newest);
         }
         self.reading(move |config| desk::keyring(config, &chosen))
             .await
+    }
+
+    /// Writes down that DNS shows a key, so that a restart may begin with it.
+    fn note_published(&self, key: &PublicKey) {
+        let now = SystemClock.now();
+        let folder = &self.config.dkim.folder;
+        let note = |dates: &mut keys::Rotation| {
+            let entry = dates.entry(key.selector.clone()).or_default();
+            entry.published = entry.published.or(Some(now));
+        };
+        // A folder that is not ours to write in has no dates; the next start asks DNS again.
+        if let Err(trouble) = keys::change_rotation(folder, &key.domain, note) {
+            info!(
+                "The date of {} was not written down: {trouble}",
+                key.selector
+            );
+        }
     }
 
     /// Files are read where waiting for them keeps nobody else waiting.

@@ -9,6 +9,7 @@ pub mod hints;
 pub mod mail;
 mod quoted;
 pub mod rules;
+pub mod statistics;
 pub mod text;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod failure;
 mod inbound;
 mod key;
 mod letter;
+mod lint;
 mod migrate;
 mod out;
 mod pieces;
@@ -34,6 +35,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod why_not;
 mod words;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -75,6 +77,7 @@ enum Command {
     /// Look at letters and withdraw them.
     #[command(subcommand)]
     Letter(letter::Letter),
+    WhyNot(why_not::WhyNot),
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -101,6 +104,7 @@ enum Command {
     /// Make signing keys, show their DNS records, and replace them in time.
     #[command(subcommand)]
     Dkim(dkim::Dkim),
+    Lint(lint::Lint),
     /// Look at the templates and try them out.
     #[command(subcommand)]
     Template(template::Template),
@@ -152,6 +156,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Demo(demo) => demo.run(settings, out).await,
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
+        Command::WhyNot(why_not) => why_not.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
         Command::Inbound(inbound) => inbound.run(settings, out).await,
         Command::Token(token) => token.run(settings, out),
@@ -164,6 +169,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Check(check) => check.run(settings, out).await,
         Command::Dns(dns) => dns.run(settings, out),
         Command::Dkim(dkim) => dkim.run(settings, out).await,
+        Command::Lint(lint) => lint.run(settings, out),
         Command::Template(template) => template.run(settings, out),
         Command::Config(config) => config.run(settings, out),
         Command::Migrate(migrate) => migrate.run(settings, out).await,

@@ -15,6 +15,7 @@ pub mod shaping;
 pub mod share;
 pub mod stream;
 pub mod suppress;
+pub mod waits;
 
 pub use handoff::HandOff;
 pub use hold::Holds;

@@ -26,6 +26,7 @@ pub mod report;
 pub mod routes;
 mod row;
 pub mod settle;
+pub mod statistics;
 pub mod suppressions;
 pub mod sweep;
 pub mod wake;
@@ -57,6 +58,7 @@ pub use operator::{Migration, Waiting};
 pub use registry::{Registry, Stream};
 pub use report::Tally;
 pub use routes::{ChangeView, DayView, NodeView, RouteView};
+pub use statistics::StatisticsSum;
 pub use suppressions::SuppressionFilter;
 pub use sweep::{Page, Which};
 

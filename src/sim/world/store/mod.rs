@@ -24,8 +24,8 @@ pub use self::tables::Standing;
 pub(super) use self::tables::{Mail, Row, Tables};
 use crate::{
     mail::{
-        Address, Hold, HoldId, HoldOn, Incoming, IncomingId, Letter, LetterId, Shard, Suppression,
-        Timestamp, Unsendable,
+        Address, Hold, HoldId, HoldOn, Incoming, IncomingId, Letter, LetterId, Shard, Statistics,
+        Suppression, Timestamp, Unsendable,
     },
     policy::StreamKind,
     port::{
@@ -256,6 +256,11 @@ impl LateStore for MemStore {
 
     async fn suppress_reported(&self, entry: &Suppression) -> Result<(), StoreError> {
         self.change(|tables| tables.ban(entry));
+        Ok(())
+    }
+
+    async fn keep_statistics(&self, report: &Statistics, _: Timestamp) -> Result<(), StoreError> {
+        self.tables().keep_statistics(report);
         Ok(())
     }
 

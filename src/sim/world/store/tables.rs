@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     mail::{
         Event, EventKind, Hold, HoldId, Incoming, IncomingId, Letter, LetterId, Reason, Scope,
-        State, Suppression, Timestamp, Unsendable,
+        State, Statistics, Suppression, Timestamp, Unsendable,
     },
     policy::{StreamKind, suppress::stops},
     port::{Broken, Lane, LeaseId, LeasedLetter, inbound::Understood},
@@ -74,6 +74,8 @@ pub(in super::super) struct Tables {
     pub(in super::super) inbound: BTreeMap<IncomingId, Mail>,
     /// Which late words were heard about which letters.
     pub(super) late_words: BTreeSet<(LetterId, &'static str, [u8; 32])>,
+    /// Reports in sum by reporter, id and domain: each is kept once.
+    statistics: BTreeMap<(String, String, String), Statistics>,
     /// Holds that were ever laid; `false` when lifted.
     pub(super) holds: Vec<(Hold, bool)>,
     /// Address keys whose entries have changed in this statement.
@@ -88,6 +90,18 @@ impl Tables {
             streams: streams.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// Keeps a report in sum; the first of its name stays.
+    pub(in super::super) fn keep_statistics(&mut self, report: &Statistics) {
+        let name = (
+            report.reporter.clone(),
+            report.report_id.clone(),
+            report.domain.clone(),
+        );
+        self.statistics
+            .entry(name)
+            .or_insert_with(|| report.clone());
     }
 
     pub(super) fn enqueue(&mut self, letter: Letter, priority: u8) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Server, StoreLine};
 use crate::{
-    mail::{Incoming, IncomingId, LetterId, Shard, Suppression, Timestamp},
+    mail::{Incoming, IncomingId, LetterId, Shard, Statistics, Suppression, Timestamp},
     port::{
         StoreError,
         inbound::{Intake, Kept, LateSettlement, LateStore, Settled, Standing, Understood},
@@ -47,6 +47,13 @@ impl LateStore for StoreLine {
         let entry = entry.clone();
         let statement = move |server: &Server| server.watching(|tables| tables.ban(&entry));
         self.ask("suppressing on a reporter's word".to_owned(), statement)
+            .await
+    }
+
+    async fn keep_statistics(&self, report: &Statistics, _: Timestamp) -> Result<(), StoreError> {
+        let report = report.clone();
+        let statement = move |server: &Server| server.store.tables().keep_statistics(&report);
+        self.ask("keeping a report in sum".to_owned(), statement)
             .await
     }
 
