@@ -1,7 +1,7 @@
 //! Routes as the operator sees and orders them.
 //!
 //! Owns those statements. Promises: what the operator orders is a change like the governor's, with an author and a reason, in
-//! force at every node with its next beat. Read [`super::pace`] for the beat itself.
+//! force at every node with its next beat. Read `store::pace` for the beat itself.
 
 use time::OffsetDateTime;
 
