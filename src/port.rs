@@ -5,6 +5,7 @@
 
 pub mod inbound;
 mod journal;
+mod lease;
 mod net;
 pub mod pace;
 mod tls;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 pub use self::{
     journal::{Claim, Journal, JournalError, Legacy, Word},
+    lease::{LaneRoom, LeaseAsk, URGENT},
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
     pace::{Beat, Heard, NodeId},
     tls::{KeptPolicy, TlsCount, TlsStore},
@@ -43,63 +45,6 @@ pub struct LeaseId(pub Uuid);
 /// The queue's line for one recipient domain: letters in it share a route, so a throttled one is skipped whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane(pub i32);
-
-/// Letters of this priority or a more urgent one go before all others, and have room of their own.
-pub const URGENT: u8 = 2;
-
-/// How many letters a lane may still give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaneRoom {
-    /// Letters that are not urgent.
-    pub normal: u32,
-    /// Letters of priority [`URGENT`] or a more urgent one.
-    pub urgent: u32,
-}
-
-impl LaneRoom {
-    /// None at all.
-    pub const NONE: Self = Self::both(0);
-
-    /// The same for every letter.
-    pub const fn both(room: u32) -> Self {
-        Self {
-            normal: room,
-            urgent: room,
-        }
-    }
-
-    /// The smaller of both, for each kind of letter.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            normal: self.normal.min(other.normal),
-            urgent: self.urgent.min(other.urgent),
-        }
-    }
-}
-
-/// What the runner asks for.
-#[derive(Clone, Debug)]
-pub struct LeaseAsk {
-    /// The claim's name.
-    pub lease: LeaseId,
-    /// This moment.
-    pub now: Timestamp,
-    /// The claim ends here unless renewed.
-    pub until: Timestamp,
-    /// No more letters than this.
-    pub max: u32,
-    /// No more content than this, in octets, after the first letter: what a lease brings beyond it goes back unseen.
-    pub octets: u64,
-    /// No more letters than this from a lane not listed in `room`.
-    pub per_lane: u32,
-    /// Room of lanes that have not just `per_lane`; a lane without any is skipped without a look.
-    pub room: Vec<(Lane, LaneRoom)>,
-    /// Only letters of this priority or a more urgent one: 9 is every letter.
-    pub priority_max: u8,
-    /// Where the last look at the lanes ended, so that no lane waits behind the others for ever.
-    pub after: Option<Lane>,
-}
 
 /// A claim as it stands: its name and the end that was written last. Every renewal writes another end, so a tenure that
 /// stands still is a claim that nobody renews; what the end says is the reading of somebody else's clock.

@@ -8,7 +8,13 @@
 mod corpus;
 #[path = "check/depth.rs"]
 mod depth;
+#[path = "check/gates.rs"]
+mod gates;
+#[path = "check/green.rs"]
+mod green;
 #[path = "check/odd.rs"]
 mod odd;
+#[path = "support/mod.rs"]
+mod support;
 #[path = "check/world.rs"]
 mod world;

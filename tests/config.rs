@@ -68,18 +68,14 @@ fn a_real_configuration_needs_few_lines() {
     insta::assert_snapshot!("effective", config.to_toml());
 }
 
-const REAL: &str = r#"
+const REAL: &str = concat!(
+    r#"
 database.url = "postgres://postrider:s3cret@db.example.com/postrider"
 [smtp]
 sources = [{ name = "s1", address = "192.0.2.10", ehlo = "mx1.mail.example.com" }]
-[identity]
-return_path_domain = "bounce.example.com"
-message_id_domain = "mail.example.com"
-unsubscribe_url = "https://u.example.com/o/"
-unsubscribe_domain = "unsub.example.com"
-feedback_domain = "fbl.example.com"
-list_domain = "list.example.com"
-sender_id = "examplemail"
+"#,
+    include_str!("support/identity.toml"),
+    r#"
 [[stream]]
 name = "orders"
 kind = "trigger"
@@ -90,7 +86,8 @@ host = "192.0.2.25"
 port = 587
 user = "postrider"
 password = "hunter2"
-"#;
+"#
+);
 
 #[test]
 fn what_is_shown_reads_back_except_for_the_secrets() {

@@ -27,7 +27,10 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries
-        .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| end == "eml" || end == "json")
+        })
         .collect();
     files.sort();
     let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();

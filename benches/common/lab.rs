@@ -132,15 +132,7 @@ impl Lab {
 data_folder = "{node}"
 [smtp]
 ehlo = "mail.example.com"
-[identity]
-return_path_domain = "bounce.example.com"
-message_id_domain = "mail.example.com"
-unsubscribe_url = "https://u.example.com/o/"
-unsubscribe_domain = "unsub.example.com"
-feedback_domain = "fbl.example.com"
-list_domain = "list.example.com"
-sender_id = "postrider"
-[templates]
+{identity}[templates]
 folder = "{templates}"
 [dkim]
 folder = "{keys}"
@@ -148,6 +140,7 @@ folder = "{keys}"
 shaping = "{shaping}"
 "#,
             shaping = self.shaping()?.display(),
+            identity = include_str!("../../tests/support/identity.toml"),
             templates = templates().display(),
             keys = self.keys(key).display(),
         );

@@ -13,6 +13,7 @@
 #[path = "../common/cost.rs"]
 #[expect(dead_code, reason = "the bench of deliveries asks for more")]
 mod cost;
+mod letters;
 mod mails;
 mod replies;
 mod table;
@@ -41,6 +42,9 @@ fn main() -> Result<()> {
         for post in &post {
             mails::measure(post, &mut table)?;
         }
+    }
+    for _ in 0..runs {
+        letters::measure(&mut table)?;
     }
     writeln!(io::stdout().lock(), "{table}").context("printing the table")
 }

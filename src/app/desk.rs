@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 
-use super::memory;
+use super::{check::chosen, memory};
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
@@ -39,7 +39,7 @@ const MEMORY_PART: u64 = 8;
 
 /// Everything the engine needs to know from the operator.
 pub fn desk(config: &Config) -> Result<Desk> {
-    let keyring = keyring(config, &BTreeMap::new())?.into();
+    let keyring = keyring(config, &chosen(config)?)?.into();
     let templates = templates(config)?.into();
     Ok(Desk {
         limits: limits(config),

@@ -1,11 +1,15 @@
-//! Notices what the operator changes in the folders of templates and keys while the node runs.
+//! Notices what the operator changes in the folders of templates and keys and in the shaping file while the node runs.
 //!
 //! Owns a look every second. Promises: what changed is in force within two looks, in the engine first and then in the
 //! database's registry; what cannot be read leaves the last good version in force and is said once for each change; a new
 //! selector of a domain that signs already waits until DNS shows its record, because a signature that nobody can verify is
 //! worse than an old one. Leaves reading to `desk`, the exchange to `engine::Live`; see `folder` for how a change is seen.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Result;
 use tokio::{task::spawn_blocking, time::Instant};
@@ -13,15 +17,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{
-    desk,
+    check, desk,
     folder::{Marks, marks},
 };
 use crate::{
     config::Config,
     dkim::{Keyring, PublicKey, dns_record, is_published},
     engine::Desk,
-    mail::Domain,
-    net::Resolver,
+    keys,
+    net::{Resolver, SystemClock},
+    port::Clock,
     store::{PgStore, Registry},
 };
 
@@ -35,6 +40,7 @@ const ASK: Duration = Duration::from_secs(5);
 pub(super) struct Seen {
     templates: Marks,
     keys: Marks,
+    shaping: Option<(SystemTime, u64)>,
 }
 
 impl Seen {
@@ -42,8 +48,15 @@ impl Seen {
         Self {
             templates: marks(&config.templates.folder),
             keys: marks(&config.dkim.folder),
+            shaping: config.delivery.shaping.as_deref().and_then(mark),
         }
     }
+}
+
+/// When a file was changed last, and how long it is: an editor that keeps one of them changes the other.
+fn mark(file: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = file.metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// The looking.
@@ -81,6 +94,9 @@ impl Refresh {
         if seen.templates != self.seen.templates {
             self.read_templates().await;
         }
+        if seen.shaping != self.seen.shaping {
+            self.read_shaping().await;
+        }
         let is_due = self.ask_at.is_some_and(|at| at <= Instant::now());
         if seen.keys != self.seen.keys || is_due {
             self.read_keys(seen.keys != self.seen.keys).await;
@@ -102,6 +118,18 @@ impl Refresh {
         }
     }
 
+    async fn read_shaping(&self) {
+        match self.reading(desk::shaping).await {
+            Ok(shaping) => {
+                info!("Took over the changed shaping; a domain follows within a minute");
+                self.desk.shaping.replace(shaping);
+            }
+            Err(trouble) => error!(
+                "The changed shaping cannot be used, the one read before stays in force: {trouble:#}"
+            ),
+        }
+    }
+
     async fn read_keys(&mut self, is_news: bool) {
         self.ask_at = None;
         match self.newest_published(is_news).await {
@@ -118,16 +146,20 @@ impl Refresh {
 
     /// The newest key of each domain that strangers can verify.
     async fn newest_published(&mut self, is_news: bool) -> Result<Keyring> {
-        let newest = self.reading(|config| desk::keyring(config, &BTreeMap::new()));
-        let newest = newest.await?;
+        let newest = self.reading(|config| {
+            let wished = check::newest(config)?;
+            Ok((desk::keyring(config, &wished)?, wished))
+        });
+        let (newest, mut chosen) = newest.await?;
+        let mut waiting = false;
         let signing = self.desk.keyring.get();
-        let mut chosen: BTreeMap<Domain, String> = BTreeMap::new();
         for key in newest.public_keys() {
             let Some(before) = signing.public_keys().find(|old| is_successor(key, old)) else {
                 continue;
             };
             let name = dns_record(key).name;
             if is_published(key, &self.dns.texts(&name).await) {
+                self.note_published(key);
                 continue;
             }
             if is_news {
@@ -138,12 +170,30 @@ impl Refresh {
             }
             chosen.insert(key.domain.clone(), before.selector.clone());
             self.ask_at = Some(Instant::now() + ASK);
+            waiting = true;
         }
-        if chosen.is_empty() {
+        if !waiting {
             return Ok(newest);
         }
         self.reading(move |config| desk::keyring(config, &chosen))
             .await
+    }
+
+    /// Writes down that DNS shows a key, so that a restart may begin with it.
+    fn note_published(&self, key: &PublicKey) {
+        let now = SystemClock.now();
+        let folder = &self.config.dkim.folder;
+        let note = |dates: &mut keys::Rotation| {
+            let entry = dates.entry(key.selector.clone()).or_default();
+            entry.published = entry.published.or(Some(now));
+        };
+        // A folder that is not ours to write in has no dates; the next start asks DNS again.
+        if let Err(trouble) = keys::change_rotation(folder, &key.domain, note) {
+            info!(
+                "The date of {} was not written down: {trouble}",
+                key.selector
+            );
+        }
     }
 
     /// Files are read where waiting for them keeps nobody else waiting.

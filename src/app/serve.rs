@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{
+    check,
     database::Database,
     desk,
     inbound::{self, Doors, RealFeedback},
@@ -55,7 +56,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
         dns: Resolver::new(&forgetful(dns(&config)))?,
         seen,
         told: registry,
-        ask_at: None,
+        // A newer key than the one that signs may have come into DNS while nobody looked.
+        ask_at: Some(tokio::time::Instant::now()),
     };
     let reports = Reports::new(&config, &database.store)?;
     let names = resolver(&config)?;
@@ -146,9 +148,12 @@ fn start_faces(
         Arc::clone(&metrics),
         stop.clone(),
     ));
+    let watched = Arc::clone(&metrics);
     let door = door(config, database, metrics, stop);
     let prefixes = inbound::one_click_prefixes(config);
     let leaving = http::unsubscribe_router(feedback, &prefixes, door.limits);
+    let checking = check::watch(Arc::new(config.clone()), Arc::clone(&watched), stop.clone());
+    tasks.spawn(checking);
     let router = http::router(door).merge(leaving);
     let patience = http::Patience::default();
     tasks.spawn(http::serve(listener, router, patience, stop.clone()));

@@ -58,6 +58,8 @@ async fn round(store: &PgStore, retention: &Retention, now: Timestamp) -> Result
     while store.purge_inbound(inbound, PURGE_BATCH).await? >= u64::from(PURGE_BATCH) {}
     store.purge_late_words(history).await?;
     store.purge_tls(history).await?;
+    store.purge_routes(history).await?;
+    store.purge_statistics(history).await?;
     if dropped > 0 {
         info!(days = dropped, "Dropped history older than {history}");
     }

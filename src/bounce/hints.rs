@@ -37,7 +37,7 @@ pub fn retry_after(text: &str) -> Option<Duration> {
 
 /// The same for a text that is already in normal form.
 pub(super) fn in_words(text: &str) -> Option<Duration> {
-    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+    if !names_a_time(text) {
         return None;
     }
     // Whether there is one at all is found much faster than where its parts are.
@@ -48,6 +48,28 @@ pub(super) fn in_words(text: &str) -> Option<Duration> {
         _ => number("amount")? * seconds_in(found.name("unit")?.as_str()),
     };
     Some(Duration::from_secs(seconds).clamp(HINT_MIN, HINT_MAX))
+}
+
+/// Whether some number is followed by what may be a unit or the rest of a clock's time. Most replies hold numbers that
+/// are not, and need no search.
+fn names_a_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let pairs = bytes.array_windows().enumerate();
+    let mut ends = pairs.filter(|(_, [a, b])| a.is_ascii_digit() && !b.is_ascii_digit());
+    ends.any(|(at, _)| {
+        let rest = &bytes[at + 1..];
+        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        let rest = rest.strip_prefix(b"-").unwrap_or(rest);
+        match rest {
+            // A clock, or the units of Russian.
+            [b':', b'0'..=b'9', ..] | [0xd0 | 0xd1, ..] => true,
+            [b's' | b'm' | b'h' | b'd', more @ ..] => {
+                let end = more.iter().position(|byte| !byte.is_ascii_alphanumeric());
+                end.unwrap_or(more.len()) < "minutes".len()
+            }
+            _ => false,
+        }
+    })
 }
 
 fn seconds_in(unit: &str) -> u64 {
@@ -121,6 +143,14 @@ mod tests {
                     prop_assert!((HINT_MIN..=HINT_MAX).contains(&wait));
                 }
             }
+        }
+
+        #[test]
+        fn the_quick_look_misses_no_waiting_time(
+            words in prop::collection::vec("(again|retry|5|00:05:00|12 ?-?|minutes?|s|h|days|через|мин|час|…|\\.| )", 0..9)
+        ) {
+            let text = words.concat();
+            prop_assert!(names_a_time(&text) || !HINT.is_match(&text), "{text}");
         }
     }
 }

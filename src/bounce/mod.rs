@@ -9,6 +9,7 @@ pub mod hints;
 pub mod mail;
 mod quoted;
 pub mod rules;
+pub mod statistics;
 pub mod text;
 
 #[cfg(test)]
@@ -76,7 +77,8 @@ pub fn evidence_in_words(
 
 fn find(asked: &Asked<'_>, permanent: impl Fn(Class) -> bool) -> Finding {
     let rule = rules::builtin().decide(asked);
-    let (class, name) = rule.map_or((Class::System, "unknown"), |rule| (rule.class, &rule.name));
+    let (class, name): (Class, &'static str) =
+        rule.map_or((Class::System, "unknown"), |rule| (rule.class, &rule.name));
     let softened = rule.is_some_and(|rule| rule.softens);
     let term = if permanent(class) && !softened {
         Term::Permanent
@@ -90,7 +92,7 @@ fn find(asked: &Asked<'_>, permanent: impl Fn(Class) -> bool) -> Finding {
     Finding {
         class,
         term,
-        rule: name.to_owned(),
+        rule: name,
         retry_after,
         greylisted: rule.is_some_and(|rule| rule.greylist),
     }
@@ -147,11 +149,11 @@ const fn trouble_rule(kind: TroubleKind) -> &'static str {
     }
 }
 
-fn plain(class: Class, term: Term, rule: &str) -> Finding {
+const fn plain(class: Class, term: Term, rule: &'static str) -> Finding {
     Finding {
         class,
         term,
-        rule: rule.to_owned(),
+        rule,
         retry_after: None,
         greylisted: false,
     }

@@ -13,10 +13,12 @@ use super::text::Words;
 use crate::mail::{Class, EnhancedCode, Provider, Stage};
 
 mod file;
+mod finder;
 mod forms;
 mod needed;
 
 pub use file::RuleFault;
+use finder::Usual;
 use forms::Forms;
 
 /// One rule: when it applies and what it says.
@@ -159,9 +161,19 @@ fn compile(texts: &[Rule]) -> Result<Forms, RuleFault> {
         .iter()
         .map(|rule| for_automaton(rule.pattern.as_deref().unwrap_or_default()))
         .collect();
-    Forms::compile(patterns.iter().map(String::as_str)).map_err(|(index, why)| {
+    Forms::compile(patterns.iter().map(String::as_str), &usual(texts)).map_err(|(index, why)| {
         RuleFault::new(texts.get(index).map_or("(all)", |rule| &rule.name), why)
     })
+}
+
+/// What replies are like: the examples of all rules.
+fn usual(rules: &[Rule]) -> Usual {
+    let mut usual = Usual::default();
+    let lines = rules
+        .iter()
+        .flat_map(|rule| rule.seen.iter().chain(&rule.composed));
+    lines.for_each(|line| usual.count(&line.to_lowercase()));
+    usual
 }
 
 /// Unicode word boundaries and digits would force the slow engine; the ASCII ones mean the same in a reply.

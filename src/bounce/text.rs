@@ -26,18 +26,81 @@ pub fn normalise(reply: &Reply) -> Words {
 
 /// The normal form of a text that a basic code goes with; 0 where none is known.
 pub(super) fn normal_form(text: &str, code: u16, enhanced: Option<EnhancedCode>) -> Words {
+    let start = &text[..text.floor_char_boundary(TEXT_MAX_BYTES)];
     let mut words = Words {
-        text: String::with_capacity(text.len().min(TEXT_MAX_BYTES) + 64),
+        text: String::with_capacity(start.len() + 64),
         enhanced,
     };
     let joint = digits(code);
-    let start = &text[..text.floor_char_boundary(TEXT_MAX_BYTES)];
-    for word in start.split_ascii_whitespace() {
-        words.take(without_joint(word, joint), code);
+    let mut from = 0;
+    // Everything before the next odd place is copied as it stands.
+    while let Some(odd) = next_odd(start.as_bytes(), from) {
+        if start.as_bytes()[odd].is_ascii_whitespace() {
+            words.push_plain(start[from..odd].trim_ascii_end());
+            from = odd + blanks(&start[odd..]);
+            continue;
+        }
+        let begin = start.as_bytes()[from..odd]
+            .iter()
+            .rposition(|byte| *byte == b' ');
+        let begin = begin.map_or(from, |space| from + space + 1);
+        words.push_plain(start[from..begin].trim_ascii_end());
+        let end = begin
+            + start[begin..]
+                .bytes()
+                .take_while(|byte| !byte.is_ascii_whitespace())
+                .count();
+        words.take(without_joint(&start[begin..end], joint), code);
+        from = end + blanks(&start[end..]);
     }
+    words.push_plain(start[from..].trim_ascii_end());
     words.text.make_ascii_lowercase();
     words
 }
+
+fn blanks(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_whitespace).count()
+}
+
+/// The next place, from the beginning of a word on, where more is to be done than to copy.
+fn next_odd(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut after_blank = ODD_AFTER_BLANK;
+    let odd = bytes.get(from..)?.iter().position(|byte| {
+        let kind = KINDS[usize::from(*byte)];
+        let is_odd = kind & (ODD | after_blank) != 0;
+        after_blank = if kind & BLANK == 0 {
+            0
+        } else {
+            ODD_AFTER_BLANK
+        };
+        is_odd
+    })?;
+    Some(from + odd)
+}
+
+/// One space, as it separates words.
+const BLANK: u8 = 1;
+/// Never only to be copied: what has an own lower case, what is masked, what separates words in another way.
+const ODD: u8 = 2;
+/// Odd where a word begins: it may be a code or be glued to one, or it is one blank too many.
+const ODD_AFTER_BLANK: u8 = 4;
+
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let kind = match byte as u8 {
+            b' ' => BLANK | ODD_AFTER_BLANK,
+            b'\t' | b'\n' | b'\r' | 0x0c | b'@' | 128.. => ODD,
+            b'0'..=b'9' | b'#' | b'(' | b'[' => ODD_AFTER_BLANK,
+            _ => 0,
+        };
+        kinds[byte] = kind;
+        byte += 1;
+    }
+    kinds
+};
 
 /// Reads one line as logs and reports show a reply: `550 5.1.1 No such user`, or `550-5.1.1 …` for several lines.
 pub fn reply_from_line(stage: Stage, line: &str) -> Option<Reply> {
@@ -57,9 +120,7 @@ impl Words {
         if word.is_empty() || self.takes_as_code(word, code) {
             return;
         }
-        if !self.text.is_empty() {
-            self.text.push(' ');
-        }
+        self.begin();
         if word.contains('@') && !word.contains("://") {
             self.push_masked(word);
         } else {
@@ -72,7 +133,7 @@ impl Words {
         let Some(b'0'..=b'9' | b'#' | b'(' | b'[') = word.bytes().next() else {
             return false;
         };
-        let bare = word.trim_matches(['#', '(', ')', '[', ']', ':', ';', ',', '.']);
+        let bare = bare_code(word);
         let Some(found) = EnhancedCode::parse_prefix(bare) else {
             return false;
         };
@@ -83,15 +144,35 @@ impl Words {
         self.enhanced == Some(found)
     }
 
+    /// Adds words that need no change, if any.
+    fn push_plain(&mut self, words: &str) {
+        if !words.is_empty() {
+            self.begin();
+            self.text.push_str(words);
+        }
+    }
+
+    /// Begins a new word.
+    fn begin(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+    }
+
     fn push_masked(&mut self, word: &str) {
-        let opening = ['<', '(', '[', '"', '\'', ':', '=', ','];
-        let closing = ['>', ')', ']', '"', '\'', ',', ';', ':'];
+        let opening = |byte: &u8| b"<([\"':=,".contains(byte);
+        let closing = |byte: &u8| b">)]\"',;:".contains(byte);
         let mut rest = word;
         // Several addresses may be glued together; each turn leaves at least one `@` behind.
         while let Some(at) = rest.find('@') {
-            let start = rest[..at].rfind(opening).map_or(0, |index| index + 1);
-            let end = rest[at..]
-                .find(closing)
+            let (before, behind) = rest.as_bytes().split_at(at);
+            let start = before
+                .iter()
+                .rposition(opening)
+                .map_or(0, |index| index + 1);
+            let end = behind
+                .iter()
+                .position(closing)
                 .map_or(rest.len(), |index| at + index);
             self.push_lower(&rest[..start]);
             self.text.push('@');
@@ -107,6 +188,15 @@ impl Words {
             self.text.extend(word.chars().flat_map(char::to_lowercase));
         }
     }
+}
+
+/// A word without the marks that stand around codes.
+fn bare_code(word: &str) -> &str {
+    let is_mark = |byte: &u8| b"#()[]:;,.".contains(byte);
+    let bytes = word.as_bytes();
+    let start = bytes.iter().position(|byte| !is_mark(byte));
+    let end = bytes.iter().rposition(|byte| !is_mark(byte));
+    start.zip(end).map_or("", |(start, end)| &word[start..=end])
 }
 
 /// The three digits of a code, to find its repetitions at the joints of a multi-line reply.
@@ -169,7 +259,30 @@ mod tests {
         check("550 2.1.5 odd", "2.1.5 odd");
     }
 
+    /// The same without the copying of many words at once.
+    fn word_by_word(text: &str, code: u16) -> Words {
+        let mut words = Words {
+            text: String::new(),
+            enhanced: None,
+        };
+        for word in text.split_ascii_whitespace() {
+            words.take(without_joint(word, digits(code)), code);
+        }
+        words.text.make_ascii_lowercase();
+        words
+    }
+
     proptest! {
+        #[test]
+        fn copying_many_words_at_once_changes_nothing(
+            words in prop::collection::vec("(550|550-x|5\\.1\\.1|#5\\.7\\.1|\\(no\\)|USER|a@b|<A@b>,c@d|Ящик|[1]| |\t|\r\n|\u{c}|ok)", 0..20)
+        ) {
+            let text = words.join(" ");
+            prop_assert_eq!(normal_form(&text, 550, None), word_by_word(&text, 550), "{}", text);
+            let glued = words.concat();
+            prop_assert_eq!(normal_form(&glued, 550, None), word_by_word(&glued, 550), "{}", glued);
+        }
+
         #[test]
         fn any_text_is_bounded_and_normal(code in 0_u16..1000, text in "\\PC{0,3000}") {
             let words = normalise(&Reply::new(Stage::Data, code, text));

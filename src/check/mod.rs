@@ -16,6 +16,7 @@ mod finding;
 mod lists;
 mod oneclick;
 mod ptr;
+pub mod report;
 pub mod rules;
 mod spf;
 mod subject;

@@ -4,7 +4,7 @@
 //! trying it leaves everybody where they are.
 
 use super::{
-    book::{Book, Certificate, Page, Question},
+    book::{Book, Certificate, Page, Question, Seen},
     finding::{Findings, Fix},
     rules,
     subject::Subject,
@@ -15,6 +15,17 @@ pub(super) fn examine(subject: &Subject, book: &Book, found: &mut Findings) {
         return;
     };
     let before = found.troubles();
+    let host = host_of(url);
+    if book.addresses(host) == Some(Seen::None) {
+        let fixes = match subject.addresses().first() {
+            Some(address) => vec![Fix::address(host, *address)],
+            None => vec![Fix::words(format!(
+                "publish the address of the web server as {host}"
+            ))],
+        };
+        found.add(&rules::ONE_CLICK_HOST, host, "it has no address", fixes);
+        return;
+    }
     let address = format!("{url}{token}");
     let (get, post) = (
         book.page(Question::Get(address.clone())),
@@ -48,9 +59,13 @@ pub(super) fn examine(subject: &Subject, book: &Book, found: &mut Findings) {
     );
 }
 
+fn host_of(url: &str) -> &str {
+    let rest = url.trim_start_matches("https://");
+    rest.split(['/', ':', '?']).next().unwrap_or(rest)
+}
+
 fn certificate(url: &str, page: &Page, found: &mut Findings) {
-    let host = url.trim_start_matches("https://");
-    let host = host.split('/').next().unwrap_or(host);
+    let host = host_of(url);
     let (rule, seen) = match &page.certificate {
         Certificate::Good => return,
         Certificate::EndsSoon => (&rules::CERTIFICATE_ENDS, "it ends within two weeks"),

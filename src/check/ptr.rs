@@ -249,7 +249,7 @@ mod tests {
         check("192-0-2-10.example.net", true);
         check("host-10-2-0-192.example.net", true);
         check("s2-10.example.net", true);
-        check("dhcp7.example.net", true);
+        check("dhcp.pool7.example.net", true);
         check("poolside.example.net", false);
     }
 

@@ -278,6 +278,9 @@ rules! {
     ONE_CLICK_UNREACHABLE = Failure "one-click.unreachable",
         "Gmail, Yahoo require a working one-click address; RFC 8058 §3.1",
         "Readers who cannot leave complain instead.";
+    ONE_CLICK_HOST = Failure "one-click.no-host",
+        "Gmail, Yahoo require a working one-click address; RFC 8058 §3.1",
+        "The host of the address does not exist.";
     ONE_CLICK_REDIRECT = Failure "one-click.redirect",
         "Gmail, Yahoo; RFC 8058 §3.1 forbids redirects",
         "Receivers do not follow; nobody is unsubscribed.";

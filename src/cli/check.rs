@@ -2,7 +2,7 @@
 //!
 //! Owns the form: a table by gravity, the fixes below it, and exit codes. Leaves the rules to `check`, asking to `app::check`.
 
-use std::{fmt::Write as _, io::IsTerminal, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::check::{self, Checked},
-    check::{Finding, Fix, Level, zone_line},
+    check::{Finding, Fix, Level, report, zone_line},
     config::{Config, Period},
     mail::Domain,
 };
@@ -189,37 +189,13 @@ fn summary(domain: &Domain, checked: &Checked) -> String {
     )
 }
 
-/// A finding with its fixes.
+/// A finding with its fixes, its level in colour where a person looks.
 fn paragraph(finding: &Finding, colour: bool) -> String {
-    let rule = finding.rule;
-    let mark = if colour {
-        painted(rule.level)
-    } else {
-        rule.level.name().to_owned()
-    };
-    let mut text = format!("\n{mark}  {}  {}\n", rule.id, plain(&finding.about));
-    let _ = writeln!(text, "  found  {}", plain(&finding.found));
-    if rule.level == Level::Ok {
-        return text.trim_end().to_owned();
-    }
-    let _ = writeln!(text, "  why    {}", rule.why);
-    let _ = writeln!(text, "  whom   {}", rule.whom);
-    for fix in &finding.fixes {
-        let _ = writeln!(text, "  fix    {}", words(fix));
-    }
-    text.trim_end().to_owned()
-}
-
-fn words(fix: &Fix) -> String {
-    match fix {
-        Fix::Publish { name, kind, value } => {
-            format!("publish  {}", zone_line(&plain(name), kind, &plain(value)))
-        }
-        Fix::Remove { name, kind, value } => {
-            format!("remove   {}", zone_line(&plain(name), kind, &plain(value)))
-        }
-        Fix::Run(command) => format!("run      {command}"),
-        Fix::Do(what) => plain(what),
+    let text = report::paragraph(finding);
+    let level = finding.rule.level;
+    match text.strip_prefix(level.name()).filter(|_| colour) {
+        Some(rest) => format!("\n{}{rest}", painted(level)),
+        None => format!("\n{text}"),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Owns the commands and the choice of a selector. Promises: an existing key is never overwritten. Leaves making keys to
 //! `dkim`, their files to `keys`.
 
+mod life;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -21,8 +23,11 @@ use super::{
     session::{self, now},
     settings::Settings,
     table::Table,
+    words::moment,
 };
 use crate::{
+    app::check::{KeyState, key_states},
+    check::KeyPhase,
     config::Config,
     dkim::{self, Algorithm, DnsRecord, KeyFile, Keyring, PublicKey},
     keys,
@@ -34,8 +39,16 @@ use crate::{
 pub(super) enum Dkim {
     /// Make a key for a domain, print its DNS record, and let letters come from that domain.
     New(New),
-    /// List the keys with their DNS records.
+    /// List the keys with their state, dates and DNS records.
     List,
+    /// Show the records of a domain's keys and look whether DNS shows them.
+    Publish(life::Publish),
+    /// Let the next key of a domain take over; makes one where there is none.
+    ///
+    /// The next key signs only once DNS shows it. From then on keys of this domain change only by this command.
+    Rotate(life::Rotate),
+    /// Say that a key never signs again, and from when its record may be emptied.
+    Retire(life::Retire),
 }
 
 #[derive(Debug, Args)]
@@ -56,11 +69,23 @@ impl Dkim {
         match self {
             Self::New(new) => new.run(settings, out).await,
             Self::List => list(&settings.config()?, out),
+            Self::Publish(publish) => publish.run(settings, out).await,
+            Self::Rotate(rotate) => rotate.run(settings, out).await,
+            Self::Retire(retire) => retire.run(settings, out),
         }
     }
 }
 
 impl New {
+    /// A key with the next free name.
+    const fn next(domain: Domain) -> Self {
+        Self {
+            domain,
+            selector: None,
+            ed25519: false,
+        }
+    }
+
     async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
         let config = settings.config()?;
         let selector = match self.selector {
@@ -75,6 +100,9 @@ impl New {
         // Read before it is written: a key that cannot sign must not lie in the folder.
         let key = read(&self.domain, &selector, pem.clone())?;
         let file = keys::write_new(&config.dkim.folder, &self.domain, &selector, pem.as_bytes())?;
+        keys::change_rotation(&config.dkim.folder, &self.domain, |dates| {
+            dates.entry(selector.clone()).or_default().made = Some(now());
+        })?;
         let record = dkim::dns_record(&key);
         out.thing(&wire(&key, &record, &file), words(&record, &file))?;
         out.flush()?;
@@ -161,17 +189,38 @@ fn wire(key: &PublicKey, record: &DnsRecord, file: &Path) -> Value {
 }
 
 fn list(config: &Config, out: &mut Out) -> Result<ExitCode> {
-    let mut table = Table::new(&["domain", "selector", "kind", "bits", "file"]);
+    let mut table = Table::new(&[
+        "domain", "selector", "kind", "bits", "state", "since", "file",
+    ]);
     let mut records = Vec::new();
     let mut faults = Vec::new();
     for file in keys::read_all(&config.dkim.folder)? {
         let path: PathBuf = file.path;
         let pem = String::from_utf8_lossy(&file.pem).into_owned();
         match read(&file.domain, &file.selector, pem) {
-            Ok(key) if out.is_json() => out.json(&wire(&key, &dkim::dns_record(&key), &path))?,
             Ok(key) => {
+                let states = key_states(config, &key.domain)?;
+                let state = states.iter().find(|state| state.key == key);
+                let (phase, since) = state.map_or(("", None), phase);
+                if out.is_json() {
+                    let mut wire = wire(&key, &dkim::dns_record(&key), &path);
+                    wire["state"] = json!(phase);
+                    wire["since"] = json!(since.map(|at| at.to_string()));
+                    out.json(&wire)?;
+                    continue;
+                }
                 let (bits, file) = (bits(&key).to_string(), path.display().to_string());
-                table.row([key.domain.as_str(), &key.selector, kind(&key), &bits, &file]);
+                let since = since.map_or_else(String::new, moment);
+                let domain = key.domain.as_str();
+                table.row([
+                    domain,
+                    &key.selector,
+                    kind(&key),
+                    &bits,
+                    phase,
+                    &since,
+                    &file,
+                ]);
                 records.push(dkim::dns_record(&key).zone_line());
             }
             Err(fault) => faults.push(fault.to_string()),
@@ -187,6 +236,15 @@ fn list(config: &Config, out: &mut Out) -> Result<ExitCode> {
     }
     faults.iter().for_each(say);
     Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}
+
+/// Where a key stands, and since when.
+fn phase(state: &KeyState) -> (&'static str, Option<Timestamp>) {
+    match state.phase {
+        KeyPhase::Next => ("next", state.dates.made),
+        KeyPhase::Signing => ("signs", state.dates.signing.or(state.dates.made)),
+        KeyPhase::Retired => ("retired", state.dates.retired),
+    }
 }
 
 const fn kind(key: &PublicKey) -> &'static str {

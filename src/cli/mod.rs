@@ -16,11 +16,13 @@ mod failure;
 mod inbound;
 mod key;
 mod letter;
+mod lint;
 mod migrate;
 mod out;
 mod pieces;
 mod queue;
 mod report;
+mod route;
 mod send;
 mod serve;
 mod session;
@@ -33,6 +35,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod why_not;
 mod words;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -74,12 +77,16 @@ enum Command {
     /// Look at letters and withdraw them.
     #[command(subcommand)]
     Letter(letter::Letter),
+    WhyNot(why_not::WhyNot),
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
     Inbound(inbound::Inbound),
     Events(events::Events),
     Report(report::Report),
+    /// Look at the pace towards each provider, and change it.
+    #[command(subcommand)]
+    Route(route::Route),
     /// Say what refusals and bounces mean.
     #[command(subcommand)]
     Bounce(bounce::Bounce),
@@ -97,6 +104,7 @@ enum Command {
     /// Make signing keys, show their DNS records, and replace them in time.
     #[command(subcommand)]
     Dkim(dkim::Dkim),
+    Lint(lint::Lint),
     /// Look at the templates and try them out.
     #[command(subcommand)]
     Template(template::Template),
@@ -148,17 +156,20 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Demo(demo) => demo.run(settings, out).await,
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
+        Command::WhyNot(why_not) => why_not.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
         Command::Inbound(inbound) => inbound.run(settings, out).await,
         Command::Token(token) => token.run(settings, out),
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
+        Command::Route(route) => route.run(settings, out).await,
         Command::Bounce(bounce) => bounce.run(out),
         Command::Suppression(suppression) => suppression.run(settings, out).await,
         Command::Key(key) => key.run(settings, out).await,
         Command::Check(check) => check.run(settings, out).await,
         Command::Dns(dns) => dns.run(settings, out),
         Command::Dkim(dkim) => dkim.run(settings, out).await,
+        Command::Lint(lint) => lint.run(settings, out),
         Command::Template(template) => template.run(settings, out),
         Command::Config(config) => config.run(settings, out),
         Command::Migrate(migrate) => migrate.run(settings, out).await,

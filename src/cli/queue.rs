@@ -4,6 +4,8 @@ mod cancel;
 mod hold;
 mod walk;
 
+pub(super) use walk::{Author, words};
+
 use std::process::ExitCode;
 
 use anyhow::Result;

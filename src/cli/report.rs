@@ -1,9 +1,11 @@
 //! `postrider report`: what happened, by provider and by class.
 
+mod statistics;
+
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{
@@ -13,21 +15,38 @@ use super::{
     table::Table,
     words::Since,
 };
-use crate::store::Tally;
+use crate::{mail::StatisticsKind, store::Tally};
 
 /// The events that a column counts, in the order of the columns.
 const COLUMNS: [&str; 5] = ["delivered", "deferred", "bounced", "expired", "in_doubt"];
 
 /// Count what happened, by provider and by class of refusal.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Report {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// Count since this moment, or the last 2h, 3d, ...
     #[arg(long, value_name = "MOMENT|SPAN", default_value = "1d")]
     since: Since,
 }
 
+/// What others report about us.
+#[derive(Debug, Subcommand)]
+enum Of {
+    /// Show what receivers report about letters in our name (DMARC): which source fails alignment where, since when.
+    Dmarc(statistics::Statistics),
+    /// Show what senders report about encryption on the way to us (TLS-RPT).
+    Tls(statistics::Statistics),
+}
+
 impl Report {
     pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
+        match self.of {
+            Some(Of::Dmarc(of)) => return of.run(StatisticsKind::Dmarc, settings, out).await,
+            Some(Of::Tls(of)) => return of.run(StatisticsKind::Tls, settings, out).await,
+            None => {}
+        }
         let now = now();
         // Clocks of several nodes differ a little.
         let until = now.plus(Duration::from_mins(5));

@@ -123,6 +123,27 @@ fn try_all(set: &TemplateSet, folder: &Path, out: &mut Out) -> Result<ExitCode> 
     Ok(ExitCode::from(u8::from(faults > 0)))
 }
 
+/// A template in each of its languages, written with its sample.
+pub(super) fn write_all(config: &Config, template: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let folder = &config.templates.folder;
+    let set = load(config).map_err(|error| unreadable(folder, error))?;
+    let Some(sample) = templates::sample(folder, template) else {
+        return Ok(Vec::new());
+    };
+    let identity = identity()?;
+    let mut written = Vec::new();
+    for (_, locales) in set.names().filter(|(name, _)| *name == template) {
+        for locale in locales {
+            let letter = letter(template, locale, &sample)?;
+            let style = Style::marketing("check", List::new(None, "check", &domain()?)?);
+            let composed = compose(&letter, &style, &identity, &set, letter.enqueued_at);
+            let composed = composed.map_err(|fault| anyhow!("{template}/{locale}: {fault}"))?;
+            written.push(((*locale).to_owned(), composed.message().to_vec()));
+        }
+    }
+    Ok(written)
+}
+
 fn domain() -> Result<Domain> {
     Ok(Domain::parse("example.com")?)
 }

@@ -13,6 +13,7 @@ mod field;
 mod head;
 mod headers;
 mod identity;
+pub mod lint;
 mod raw;
 mod style;
 mod template;

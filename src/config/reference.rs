@@ -178,7 +178,9 @@ mod tests {
     fn the_documentation_of_a_key_is_found_by_its_path() {
         assert_eq!(
             doc_of("stream[1].priority").as_deref(),
-            Some("0 to 9; 0 goes first.")
+            Some(
+                "0 to 9; 0 goes first. Letters of priority 0 to 2 have room of their own beside all others."
+            )
         );
         assert_eq!(
             doc_of("smtp.sources[0].name").as_deref(),

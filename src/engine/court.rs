@@ -9,12 +9,9 @@ use std::sync::Arc;
 use super::desk::Desk;
 use crate::{
     bounce,
-    mail::{
-        Event, EventKind, Evidence, Finding, Letter, Next, Provider, Signal, State, Timestamp,
-        Verdict,
-    },
-    policy::{Case, judge},
-    port::{AttemptRecord, Broken, Dice, LeasedLetter, Settlement, World},
+    mail::{Evidence, Finding, Letter, Provider, Timestamp, Verdict},
+    policy::{Case, judge, unreadable},
+    port::{AttemptRecord, Dice, LeasedLetter, Settlement, World},
 };
 
 /// Brings letters and what is known of them before the judge.
@@ -37,7 +34,7 @@ impl<W: World> Court<W> {
             .saturating_add(u16::from(is_attempt(evidence)));
         let verdict = match &leased.letter {
             Ok(letter) => self.verdict(letter, attempts, evidence, attempt.as_ref(), now),
-            Err(broken) => unreadable(broken, now),
+            Err(broken) => unreadable(&broken.fault, now),
         };
         let (id, shard, lease) = (leased.id(), leased.shard(), leased.lease);
         Settlement {
@@ -100,19 +97,5 @@ const fn is_attempt(evidence: &Evidence) -> bool {
         | Evidence::Suppressed(_)
         | Evidence::Cancelled
         | Evidence::Stale { .. } => false,
-    }
-}
-
-/// A row that is no letter has no stream and no recipient that the judge could look at; it can only fail.
-fn unreadable(broken: &Broken, now: Timestamp) -> Verdict {
-    let text = Some(broken.fault.to_string());
-    Verdict {
-        next: Next::Finish(State::Failed),
-        event: Event {
-            text,
-            ..Event::bare(now, EventKind::Failed)
-        },
-        suppress: None,
-        signal: Signal::Nothing,
     }
 }

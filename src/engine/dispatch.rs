@@ -354,37 +354,6 @@ impl<W: World> Dispatch<W> {
         }
     }
 
-    /// A permit that is free again may be another site's of the same provider.
-    fn pass_on(&mut self, site: &Arc<Site>) {
-        let twins: Vec<Arc<Site>> = self
-            .sites
-            .values()
-            .filter(|other| {
-                other.name != site.name && other.path.shares_with(&site.path) && other.is_stuck()
-            })
-            .map(Arc::clone)
-            .collect();
-        for twin in twins {
-            self.connect(&twin);
-        }
-    }
-
-    /// Looks after letters that wait and have nobody to take them: their permits may be back, or they go back.
-    pub(super) fn tend(&mut self) {
-        let stuck: Vec<Arc<Site>> = self
-            .sites
-            .values()
-            .filter(|site| site.is_stuck())
-            .map(Arc::clone)
-            .collect();
-        for site in stuck {
-            self.connect(&site);
-            if site.is_stuck() {
-                self.crew.give_back(&site.take_all());
-            }
-        }
-    }
-
     /// Gives back what was not handed to a receiver, lets connections finish their letter, and waits for all.
     pub(super) async fn drain(mut self) {
         let unsent = self.unsent();
@@ -414,3 +383,5 @@ async fn find_way<W: World>(crew: &Crew<W>, domain: &Domain) -> Result<Way, Unro
     let plan = route::plan(domain, &answer, crew.world.dice().roll());
     plan.map(Way::Mx)
 }
+
+mod stuck;

@@ -16,7 +16,7 @@ pub use self::rounds::serve;
 use self::{
     fingerprint::fingerprint,
     proof::Lead,
-    words::{detail, idle, strongest, understand, word},
+    words::{detail, idle, in_sum, strongest, understand, word},
 };
 use crate::{
     dkim,
@@ -145,6 +145,16 @@ impl<S: LateStore, D: Texts, W: InboundWatch> Feedback<S, D, W> {
         let leads: Vec<Lead> = wishes.copied().collect();
         let Some(first) = leads.first() else {
             let kind = ReportKind::Other;
+            if let Some(report) = in_sum(&kept.mail.raw).await {
+                self.store.keep_statistics(&report, now).await?;
+                let what = format!(
+                    "{} report of {} about {}",
+                    report.kind.name(),
+                    report.reporter,
+                    report.domain
+                );
+                return Ok(Some(idle(kind, Effect::Counted, &what)));
+            }
             return Ok(Some(idle(kind, Effect::Unrecognised, "no report")));
         };
         let hash = fingerprint(&kept.mail.raw);

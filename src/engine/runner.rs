@@ -237,7 +237,9 @@ async fn lease<W: World>(
     };
     crew.ledger.enter(id, &leased.letters, end, heard);
     let lanes: HashSet<Lane> = leased.letters.iter().map(|letter| letter.lane).collect();
-    crew.pace.gave(&paced, |lane| lanes.contains(&lane));
+    let were_all_asked = leased.resume.is_none() && priority_max == PRIORITY_MAX;
+    crew.pace
+        .gave(&paced, |lane| lanes.contains(&lane), were_all_asked);
     crew.world
         .watch()
         .leased(leased.letters.len(), begun.elapsed());

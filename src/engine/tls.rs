@@ -16,8 +16,7 @@ use super::{crew::Crew, secured::Secured};
 use crate::{
     mail::{Domain, PolicyType, ResultType, Timestamp, TlsOutcome},
     port::{
-        Clock, Dial, Dns, HostAnswer, KeptPolicy, TlsCount, TlsStore, Tlsa, TlsaAnswer, Watch,
-        Wire, World,
+        Clock, Dial, Dns, HostAnswer, KeptPolicy, TlsStore, Tlsa, TlsaAnswer, Watch, Wire, World,
     },
     route::TlsPolicy,
     smtp::{Session, Unopened},

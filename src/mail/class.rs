@@ -112,7 +112,7 @@ pub struct Finding {
     /// For how long.
     pub term: Term,
     /// Name of the rule that decided, for `explain`.
-    pub rule: String,
+    pub rule: &'static str,
     /// A waiting time that the text itself asks for ("try again in 10 minutes").
     pub retry_after: Option<std::time::Duration>,
     /// Whether this is greylisting: the same source must come back (RFC 6647).

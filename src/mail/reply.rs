@@ -78,23 +78,26 @@ pub struct EnhancedCode {
 impl EnhancedCode {
     /// Reads a code at the start of a reply text; `None` unless it is one whole `d.d.d` word of class 2, 4 or 5.
     pub fn parse_prefix(text: &str) -> Option<Self> {
-        let word = text.trim_start().split([' ', '\t', '\r', '\n']).next()?;
-        let mut numbers = word.split('.');
-        let class = numbers.next()?;
-        let code = Self {
-            class: small(class)?,
-            subject: small(numbers.next()?)?,
-            detail: small(numbers.next()?)?,
+        let bytes = text.trim_start().as_bytes();
+        let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let end = bytes.iter().position(ends).unwrap_or(bytes.len());
+        let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = &bytes[..end] else {
+            return None;
         };
-        let fits = class.len() == 1 && matches!(code.class, 2 | 4 | 5) && numbers.next().is_none();
-        fits.then_some(code)
+        let dot = rest.iter().position(|byte| *byte == b'.')?;
+        Some(Self {
+            class: class - b'0',
+            subject: small(&rest[..dot])?,
+            detail: small(&rest[dot + 1..])?,
+        })
     }
 }
 
 /// A number of one to three digits, nothing else.
-fn small<T: std::str::FromStr>(digits: &str) -> Option<T> {
-    let sane = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    if sane { digits.parse().ok() } else { None }
+fn small(digits: &[u8]) -> Option<u16> {
+    let sane = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let add = |sum, digit: &u8| sum * 10 + u16::from(digit - b'0');
+    sane.then(|| digits.iter().fold(0, add))
 }
 
 impl fmt::Display for EnhancedCode {

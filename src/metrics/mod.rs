@@ -14,6 +14,7 @@ use prometheus::{
 
 use crate::mail::{Class, InDoubt, PolicyType, Provider, Reason, ResultType, State};
 
+mod check;
 mod inbound;
 mod labels;
 
@@ -54,6 +55,7 @@ pub struct Metrics {
     settle_lag_seconds: Histogram,
     store_failures: IntCounter,
     inbound: inbound::Inbound,
+    check: check::Check,
 }
 
 impl Metrics {
@@ -166,6 +168,7 @@ impl Metrics {
                 &STORE_SECONDS,
             )?,
             inbound: inbound::Inbound::new(&at)?,
+            check: check::Check::new(&at)?,
             store_failures: at.counter(
                 "postrider_store_failures_total",
                 "Calls to the store that failed; the letters concerned are tried again.",

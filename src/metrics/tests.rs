@@ -29,6 +29,8 @@ fn used() -> Metrics {
     metrics.settled(100, second);
     metrics.settle_lagged(second);
     metrics.store_failed();
+    metrics.checked("failure", 2);
+    metrics.check_changed("appeared");
     metrics
 }
 
@@ -56,7 +58,7 @@ fn the_names_and_help_of_all_metrics() {
 #[test]
 fn every_name_says_its_unit() {
     for family in used().registry.gather() {
-        let units = ["_total", "_seconds", "_letters", "_in_flight"];
+        let units = ["_total", "_seconds", "_letters", "_in_flight", "_findings"];
         assert!(
             units.iter().any(|unit| family.name().ends_with(unit)),
             "{}",

@@ -12,7 +12,7 @@ mod told;
 use crate::mail::{
     Address, Class, Event, EventKind, Evidence, Finding, InDoubt, LetterId, Next, Reason, Reply,
     Scope, Signal, Stage, State, Suppression, Term, Timestamp, Trouble, Unheard, Unroutable,
-    Verdict,
+    Unsendable, Verdict,
 };
 
 use super::{
@@ -80,6 +80,19 @@ pub fn judge(
             State::Expired,
             format!("not worth sending after {valid_until}"),
         ),
+    }
+}
+
+/// What becomes of a row that is no letter: it has no stream and no recipient to look at, so it can only fail.
+pub fn unreadable(fault: &Unsendable, now: Timestamp) -> Verdict {
+    Verdict {
+        next: Next::Finish(State::Failed),
+        event: Event {
+            text: Some(fault.to_string()),
+            ..Event::bare(now, EventKind::Failed)
+        },
+        suppress: None,
+        signal: Signal::Nothing,
     }
 }
 
@@ -264,7 +277,7 @@ impl Bench<'_> {
             stage,
             text: Some(text).filter(|text| !text.is_empty()),
             class: self.finding.map(|finding| finding.class),
-            rule: self.finding.map(|finding| finding.rule.clone()),
+            rule: self.finding.map(|finding| finding.rule.to_owned()),
             ..Event::bare(self.now, EventKind::Deferred)
         }
     }

@@ -15,13 +15,14 @@ pub mod shaping;
 pub mod share;
 pub mod stream;
 pub mod suppress;
+pub mod waits;
 
 pub use handoff::HandOff;
 pub use hold::Holds;
 pub use judge::{
     Case, judge,
     late::{LateCase, complaint_of, revise},
-    told,
+    told, unreadable,
 };
 pub use retry::{Deferral, Retry, next_due};
 pub use shaping::Shaping;

@@ -8,7 +8,7 @@ use std::{future::Future, sync::Arc};
 use super::StoreError;
 use crate::mail::{
     Address, Effect, Incoming, IncomingId, LetterId, ReportKind, Revision, Shard, State,
-    Suppression, Timestamp,
+    Statistics, Suppression, Timestamp,
 };
 
 /// Keeps what came in until it is read.
@@ -127,6 +127,13 @@ pub trait LateStore: Intake {
     fn suppress_reported(
         &self,
         entry: &Suppression,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Keeps a report in sum; one that is known already changes nothing.
+    fn keep_statistics(
+        &self,
+        report: &Statistics,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Notes that a mail was read.

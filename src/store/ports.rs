@@ -3,9 +3,9 @@
 //! Owns the implementation of [`crate::port::inbound`]. Promises: whoever does not answer in time is given up. Read
 //! [`super::inbound`] and [`super::late`] for the statements.
 
-use super::{PgStore, answer, inbound, late};
+use super::{PgStore, answer, inbound, late, statistics};
 use crate::{
-    mail::{Incoming, IncomingId, LetterId, Shard, Suppression, Timestamp},
+    mail::{Incoming, IncomingId, LetterId, Shard, Statistics, Suppression, Timestamp},
     port::{
         StoreError,
         inbound::{Intake, Kept, LateSettlement, LateStore, Settled, Standing, Understood},
@@ -38,6 +38,10 @@ impl LateStore for PgStore {
 
     async fn suppress_reported(&self, entry: &Suppression) -> Result<(), StoreError> {
         answer(late::suppress(&self.calm, entry)).await
+    }
+
+    async fn keep_statistics(&self, report: &Statistics, now: Timestamp) -> Result<(), StoreError> {
+        answer(statistics::keep(&self.calm, report, now)).await
     }
 
     async fn close(

@@ -128,13 +128,13 @@ pub(crate) fn resolver(internet: &SmallInternet) -> Resolver {
         timeout: Duration::from_millis(300),
         attempts: 1,
         patience: Duration::from_secs(2),
-        ipv6: true,
         cache: CacheOptions {
             min: Duration::ZERO,
             max: Duration::ZERO,
             negative_max: Duration::ZERO,
             entries: 1,
         },
+        ..ResolverOptions::default()
     };
     Resolver::new(&options).unwrap()
 }

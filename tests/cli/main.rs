@@ -9,6 +9,7 @@ mod desk;
 mod operator;
 mod send;
 mod server;
+mod statistics;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;

@@ -25,15 +25,7 @@ listen = "127.0.0.1:0"
 ehlo = "mail.example.com"
 [dns]
 servers = ["{dns}"]
-[identity]
-return_path_domain = "bounce.example.com"
-message_id_domain = "mail.example.com"
-unsubscribe_url = "https://u.example.com/o/"
-unsubscribe_domain = "unsub.example.com"
-feedback_domain = "fbl.example.com"
-list_domain = "list.example.com"
-sender_id = "postrider"
-[inbound]
+{identity}[inbound]
 smtp = ["{door}"]
 certificate = "mx.pem"
 key = "mx.key"
@@ -41,6 +33,7 @@ maildir = "bounces"
 maildir_after = "remove"
 "#,
         dns = house.world.lines.dns,
+        identity = include_str!("../support/identity.toml"),
     );
     fs::write(folder.join("postrider.toml"), config).unwrap();
     let data = folder.join("postrider-data");

@@ -63,15 +63,7 @@ listen = "127.0.0.1:0"
 ehlo = "mail.example.com"
 [dns]
 servers = ["{dns}"]
-[identity]
-return_path_domain = "bounce.example.com"
-message_id_domain = "mail.example.com"
-unsubscribe_url = "https://u.example.com/o/"
-unsubscribe_domain = "unsub.example.com"
-feedback_domain = "fbl.example.com"
-list_domain = "list.example.com"
-sender_id = "postrider"
-[[route]]
+{identity}[[route]]
 domain = "*"
 host = "{host}"
 port = {port}
@@ -81,6 +73,7 @@ shaping = "shaping.toml"
 {more}
 "#,
                 dns = lines.dns,
+                identity = include_str!("../support/identity.toml"),
                 host = receiver.ip(),
                 port = receiver.port(),
             ),

@@ -36,9 +36,9 @@ async fn a_database_that_breaks_every_connection_costs_no_letter_and_sends_none_
     let world = World::new(Plan::empty(7).with(provider("slow", 6, slow))).await;
     let everybody = people(LETTERS, "slow", 6);
     world.enqueue(everybody.map(|to| letter(&to))).await;
+    // So long that no claim runs out however busy the machine is: a lease whose answer was lost is given back, not waited for.
     let mut wishes = mortal();
-    // Longer than an outage, shorter than a test: a lease whose answer was lost ends by itself.
-    wishes.limits.lease = Duration::from_secs(4);
+    wishes.limits.lease = Duration::from_mins(10);
     let engine = world.engine(&wishes).await;
     for share in BREAKS {
         world.accepted(LETTERS as u64 * share / 100).await;
@@ -49,8 +49,7 @@ async fn a_database_that_breaks_every_connection_costs_no_letter_and_sends_none_
     let fates = world.kept().await;
     assert_eq!(states(&fates), [("delivered", LETTERS)].into());
     for fate in &fates {
-        // On a machine that is too busy to renew in time a try may be broken off before its final dot, and be made again.
-        assert_eq!(fate.copies, 1, "{fate:?}");
+        assert_eq!((fate.tries, fate.copies), (1, 1), "{fate:?}");
     }
     world.end().await;
 }

@@ -180,10 +180,10 @@ async fn shown(world: &World, host: &str) -> Vec<u8> {
         .await
         .unwrap();
     let mut room = [0; 4_096];
-    stream.read(&mut room).await.unwrap();
+    assert!(stream.read(&mut room).await.unwrap() > 0);
     for words in ["EHLO mail.example.com\r\n", "STARTTLS\r\n"] {
         stream.write_all(words.as_bytes()).await.unwrap();
-        stream.read(&mut room).await.unwrap();
+        assert!(stream.read(&mut room).await.unwrap() > 0);
     }
     let trust = postrider::net::Trust::new().unwrap();
     let name = rustls::pki_types::ServerName::try_from(host.to_owned()).unwrap();

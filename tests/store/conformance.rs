@@ -4,28 +4,28 @@
 //! of a store is in the transcript: what a lease brings, which claims are lost, how letters stand and what their histories say.
 
 mod bench;
+mod late;
+mod single;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use postrider::{
-    mail::{EventKind, LetterId, Next, Scope, State, Timestamp},
-    policy::StreamKind,
+    mail::{EventKind, IncomingId, LetterId, Next, Scope, State, Timestamp},
     port::{
         AdoptAsk, Claim, Lane, LaneRoom, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store,
         Tenure, URGENT,
     },
-    sim::world::MemStore,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 
-use self::bench::{Bench, Wish};
-use crate::support::{self, START, ban, settlement};
+use self::bench::{Bench, Postgres, Wish, memory};
+use crate::support::{START, ban, settlement};
 
 const DOMAINS: [&str; 3] = ["a.example", "b.example", "c.example"];
 
 /// Statements of one course.
-const STATEMENTS: usize = 120;
+const STATEMENTS: usize = 180;
 
 /// The smallest step of time.
 const STEP: Duration = Duration::from_micros(1);
@@ -41,6 +41,8 @@ struct Course<'a, B> {
     letters: Vec<(LetterId, String)>,
     /// Every claim there ever was, the oldest first.
     claims: Vec<LeasedLetter>,
+    mails: Vec<IncomingId>,
+    are_mails_tied: bool,
     lanes: BTreeMap<Lane, String>,
     /// Letters of one moment are in the queue, which may come in any order: the next lease takes all.
     is_tied: bool,
@@ -55,6 +57,8 @@ impl<'a, B: Bench> Course<'a, B> {
             now: START,
             letters: Vec::new(),
             claims: Vec::new(),
+            mails: Vec::new(),
+            are_mails_tied: false,
             lanes: BTreeMap::new(),
             is_tied: false,
             transcript: Vec::new(),
@@ -62,9 +66,10 @@ impl<'a, B: Bench> Course<'a, B> {
     }
 
     async fn run(mut self) -> Vec<String> {
+        let mut news = self.bench.store().suppression_news();
         for _ in 0..STATEMENTS {
             self.now = self.now.plus(Duration::from_millis(self.throw(700) + 1));
-            match self.throw(20) {
+            match self.throw(30) {
                 0..5 => self.enqueue().await,
                 5..9 => self.lease().await,
                 9..14 => self.settle().await,
@@ -73,10 +78,18 @@ impl<'a, B: Bench> Course<'a, B> {
                 16 => self.renew().await,
                 17 => self.promote().await,
                 18 => self.adopt().await,
-                _ => self.suppress().await,
+                19 => self.suppress().await,
+                20 => self.spoil().await,
+                21 => self.keep().await,
+                22 => self.take().await,
+                23 => self.close().await,
+                24 => self.postpone().await,
+                25 => self.suppress_reported().await,
+                _ => self.settle_late().await,
             }
         }
         self.look().await;
+        self.hear(&mut news).await;
         self.transcript
     }
 
@@ -162,16 +175,10 @@ impl<'a, B: Bench> Course<'a, B> {
         let leased = self.bench.store().lease(ask).await.unwrap();
         let mut lines = Vec::new();
         for held in &leased.letters {
-            let to = held
-                .letter
-                .as_ref()
-                .unwrap()
-                .to
-                .mailbox
-                .address
-                .domain()
-                .to_string();
-            self.lanes.insert(held.lane, to);
+            if let Ok(letter) = &held.letter {
+                let to = letter.to.mailbox.address.domain().to_string();
+                self.lanes.insert(held.lane, to);
+            }
             lines.push(self.held(held));
         }
         // Letters of several lanes with one priority come in any order.
@@ -186,7 +193,15 @@ impl<'a, B: Bench> Course<'a, B> {
 
     fn held(&self, held: &LeasedLetter) -> String {
         let flag = held.suppressed.map_or("", |_| " suppressed");
-        format!("{} tried {}{flag}", self.name(held.id()), held.attempts)
+        let broken = held.letter.as_ref().err();
+        let broken = broken.map_or_else(String::new, |broken| {
+            format!(" broken {}", broken.fault.field)
+        });
+        format!(
+            "{} tried {}{flag}{broken}",
+            self.name(held.id()),
+            held.attempts
+        )
     }
 
     fn lease_id(&mut self) -> LeaseId {
@@ -223,8 +238,8 @@ impl<'a, B: Bench> Course<'a, B> {
         settlement.verdict.event.at = self.now;
         settlement.verdict.event.due = (next == again).then_some(due);
         settlement.verdict.event.text = Some(format!("word {}", self.transcript.len()));
-        if kind == EventKind::Bounced {
-            let to = held.letter.as_ref().unwrap().to.mailbox.address.clone();
+        if let (EventKind::Bounced, Ok(letter)) = (kind, &held.letter) {
+            let to = letter.to.mailbox.address.clone();
             settlement.verdict.suppress = Some(ban(&to.to_string(), Scope::Everything));
         }
         settlement
@@ -310,6 +325,14 @@ impl<'a, B: Bench> Course<'a, B> {
         self.bench.suppress(&to, scope).await;
     }
 
+    async fn spoil(&mut self) {
+        let place = self.throw(self.letters.len().max(1) as u64);
+        if let Some((id, _)) = self.letters.get(usize::try_from(place).unwrap()).cloned() {
+            self.bench.spoil(id).await;
+            self.tell(format!("spoil {}", self.name(id)));
+        }
+    }
+
     /// Every letter at the end, and what can still be recalled.
     async fn look(&mut self) {
         for (number, (id, _)) in self.letters.clone().into_iter().enumerate() {
@@ -334,6 +357,7 @@ impl<'a, B: Bench> Course<'a, B> {
         let recalled = self.bench.store().recall(&claims).await.unwrap();
         let lines: Vec<String> = recalled.iter().map(|held| self.held(held)).collect();
         self.tell(format!("recall {lines:?}"));
+        self.look_at_mails().await;
     }
 }
 
@@ -355,13 +379,7 @@ fn claim(held: &LeasedLetter) -> Claim {
 #[tokio::test]
 async fn both_stores_answer_the_same_statements_alike() {
     for seed in 0..COURSES {
-        let pool = support::database().await;
-        let postgres = support::store(&pool).await;
-        let streams = [
-            ("marketing".to_owned(), StreamKind::Marketing),
-            ("transactional".to_owned(), StreamKind::Transactional),
-        ];
-        let memory = MemStore::new(streams);
+        let (postgres, memory) = (Postgres::new().await, memory());
         let (on_postgres, in_memory) = (
             Course::new(&postgres, seed).run().await,
             Course::new(&memory, seed).run().await,

@@ -5,6 +5,7 @@
 
 mod rotation;
 mod subject;
+mod watch;
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
@@ -12,8 +13,9 @@ use anyhow::Result;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout};
 
-pub use rotation::{KeyState, chosen, key_states};
+pub use rotation::{KeyState, chosen, key_states, newest};
 pub use subject::{domains, subject};
+pub(super) use watch::watch;
 
 use super::names;
 use crate::{

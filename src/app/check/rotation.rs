@@ -3,7 +3,11 @@
 //! Owns the reading of keys and dates together. Promises: a key with a date of signing goes before one without; a retired one
 //! never signs; among the others the last by name does.
 
-use std::{collections::BTreeMap, fs, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::SystemTime,
+};
 
 use anyhow::{Result, anyhow};
 
@@ -75,46 +79,81 @@ fn public(file: &keys::KeyFile) -> Result<PublicKey> {
 /// Keys of both algorithms sign side by side, so each has its own order.
 fn assign(states: &mut [KeyState]) {
     for algorithm in [dkim::Algorithm::Rsa, dkim::Algorithm::Ed25519] {
-        let rank = |state: &KeyState| (state.dates.signing, state.key.selector.clone());
+        // What DNS was seen to show goes before what it may not show yet.
+        let rank = |state: &KeyState| {
+            let dates = &state.dates;
+            (
+                dates.signing,
+                dates.published.is_some(),
+                state.key.selector.clone(),
+            )
+        };
         let living = states
             .iter()
             .filter(|state| state.key.algorithm == algorithm);
         let living = living.filter(|state| state.dates.retired.is_none());
-        let signing = living.max_by_key(|state| rank(state)).map(rank);
+        let signing = living.max_by_key(|state| rank(state));
+        let signing = signing.map(|state| (rank(state), age(state)));
         for state in states
             .iter_mut()
             .filter(|state| state.key.algorithm == algorithm)
         {
             state.phase = match &signing {
                 _ if state.dates.retired.is_some() => KeyPhase::Retired,
-                Some(best) if rank(state) == *best => KeyPhase::Signing,
-                // Older by name and never used: nobody waits for it.
-                Some((_, selector)) if state.key.selector < *selector => KeyPhase::Retired,
+                Some((best, _)) if rank(state) == *best => KeyPhase::Signing,
+                // Older and never used: nobody waits for it.
+                Some((_, signer)) if age(state) < *signer => KeyPhase::Retired,
                 _ => KeyPhase::Next,
             };
         }
     }
 }
 
-/// The selectors that the dates choose: those that sign by a date, of each domain with any date of signing or retirement.
+/// Keys by age; of equal age by name.
+fn age(state: &KeyState) -> (Option<Timestamp>, String) {
+    (state.dates.made, state.key.selector.clone())
+}
+
+/// The selectors that sign when a node starts.
 pub fn chosen(config: &Config) -> Result<BTreeMap<Domain, String>> {
-    let mut chosen = BTreeMap::new();
-    let files = keys::read_all(&config.dkim.folder)?;
-    let domains: std::collections::BTreeSet<Domain> =
-        files.into_iter().map(|file| file.domain).collect();
-    for domain in domains {
-        let dates = keys::rotation(&config.dkim.folder, &domain)?;
-        if dates
-            .values()
-            .all(|dates| dates.signing.is_none() && dates.retired.is_none())
-        {
-            continue;
-        }
-        let states = key_states(config, &domain)?;
+    select(config, |states| {
+        let rsa_first = |state: &&KeyState| state.key.algorithm != dkim::Algorithm::Rsa;
         let signing = states
-            .into_iter()
-            .find(|state| state.phase == KeyPhase::Signing);
-        chosen.extend(signing.map(|state| (domain, state.key.selector)));
+            .iter()
+            .filter(|state| state.phase == KeyPhase::Signing);
+        signing
+            .min_by_key(rsa_first)
+            .map(|state| state.key.selector.clone())
+    })
+}
+
+/// The selectors that should sign once DNS shows them: where keys change by command those that do, else the newest by name.
+pub fn newest(config: &Config) -> Result<BTreeMap<Domain, String>> {
+    let by_command = |states: &[KeyState]| states.iter().any(|state| state.dates.signing.is_some());
+    let mut all = chosen(config)?;
+    let free = select(config, |states| {
+        let living = states.iter().filter(|state| state.dates.retired.is_none());
+        let rsa = living.filter(|state| state.key.algorithm == dkim::Algorithm::Rsa);
+        let newest = rsa.map(|state| state.key.selector.clone()).max();
+        newest.filter(|_| !by_command(states))
+    })?;
+    all.extend(free);
+    Ok(all)
+}
+
+/// One selector for each domain with a file of dates; the others go by name, as ever.
+fn select(
+    config: &Config,
+    choose: impl Fn(&[KeyState]) -> Option<String>,
+) -> Result<BTreeMap<Domain, String>> {
+    let files = keys::read_all(&config.dkim.folder)?;
+    let domains: BTreeSet<Domain> = files.into_iter().map(|file| file.domain).collect();
+    let mut chosen = BTreeMap::new();
+    for domain in domains {
+        if !keys::rotation(&config.dkim.folder, &domain)?.is_empty() {
+            let selector = choose(&key_states(config, &domain)?);
+            chosen.extend(selector.map(|selector| (domain, selector)));
+        }
     }
     Ok(chosen)
 }

@@ -13,11 +13,12 @@ use crate::mail::{Complaint, RcptSource, Report, ReportKind};
 type Reader = fn(&Case<'_, '_>) -> Option<Complaint>;
 
 /// The forms, in the order in which they are tried.
-const FORMS: [(&str, Reader); 4] = [
+const FORMS: [(&str, Reader); 5] = [
     ("rfc5965", feedback),
     ("jmrp", microsoft),
     ("dmarc-notice", notice),
     ("amazon-sns", amazon),
+    ("sendgrid", form::sendgrid_complaint),
 ];
 
 /// Reads a feedback report.

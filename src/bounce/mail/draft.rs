@@ -107,7 +107,7 @@ impl Draft {
         let mut best: Option<(String, Finding)> = None;
         for words in self.candidates() {
             let finding = code::classify(words, code, enhanced, provider, term);
-            let by_text = !code::is_fallback(&finding.rule);
+            let by_text = !code::is_fallback(finding.rule);
             if by_text || best.is_none() {
                 best = Some((words.to_owned(), finding));
             }

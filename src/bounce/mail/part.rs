@@ -61,7 +61,11 @@ pub(super) enum Kind {
 impl<'x> Mail<'x> {
     /// Takes any bytes apart.
     pub(super) fn take_apart(bytes: &'x [u8]) -> Self {
-        let (head, body) = Fields::split(bytes);
+        let (head, body) = if is_json(bytes) {
+            (Fields::default(), bytes)
+        } else {
+            Fields::split(bytes)
+        };
         let media = media_of(&head);
         let mut parts = Vec::new();
         walk(&head, &media, body, 0, &mut parts);
@@ -144,6 +148,16 @@ fn walk<'x>(
         head: head.clone(),
         body,
     });
+}
+
+/// Whether this is no mail but a notification for machines, as a provider posts it: an object or a list of objects.
+fn is_json(bytes: &[u8]) -> bool {
+    let mut marks = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match marks.next() {
+        Some(b'{') => matches!(marks.next(), Some(b'"')),
+        Some(b'[') => matches!(marks.next(), Some(b'{')),
+        _ => false,
+    }
 }
 
 fn media_of(head: &Fields<'_>) -> String {

@@ -4,81 +4,165 @@
 //! only when any of them is a match by itself. Reads the parsed pattern (`regex-syntax`), so nobody writes the words down
 //! twice. See [`super::forms`] for what they are good for.
 
+use std::cmp::Reverse;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::finder::Usual;
+
 /// More spellings than this are not worth telling apart.
-const WORDS_MAX: usize = 64;
+const WORDS_MAX: usize = 256;
+/// A second group of more words costs more than it spares.
+const ALSO_MAX: usize = 24;
 
 /// The words of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Needed {
     /// At least one of these is in every text that matches.
     pub(super) words: Vec<String>,
-    /// Whether each of them is a whole match: finding one decides.
+    /// And one of these; empty where nothing more is worth asking for.
+    pub(super) also: Vec<String>,
+    /// Whether each of `words` is a whole match: finding one decides.
     pub(super) whole: bool,
 }
 
-/// The words of a pattern; `None` when it can match without any.
-pub(super) fn of(hir: &Hir) -> Option<Needed> {
-    let found = found(hir);
-    let (words, whole) = match (found.exact, found.needed) {
-        (Some(words), _) => (words, true),
-        (None, needed) => (needed?, false),
-    };
+/// The words of a pattern, those that `usual` texts seldom hold where there is a choice; `None` when it can match without
+/// any.
+pub(super) fn of(hir: &Hir, usual: &Usual) -> Option<Needed> {
+    let found = Search { usual }.found(hir);
+    let whole = found.exact.is_some();
+    let mut groups = found
+        .exact
+        .map_or(found.needed, |words| vec![words])
+        .into_iter();
+    let words = groups.next()?;
+    let worth_asking = |also: &Vec<String>| also.len() <= ALSO_MAX && usual.is_rare(also);
+    let also = groups.next().filter(worth_asking).unwrap_or_default();
     let long_enough = words.iter().all(|word| !word.is_empty());
-    (long_enough && !words.is_empty()).then_some(Needed { words, whole })
+    (long_enough && !words.is_empty()).then_some(Needed { words, also, whole })
 }
 
 /// What is known about a piece of a pattern.
 struct Found {
     /// Every text it matches, where those are few.
     exact: Option<Vec<String>>,
-    /// One of these is in every text it matches.
-    needed: Option<Vec<String>>,
+    /// Groups of words: one of each group is in every text it matches. The best group first, two at most.
+    needed: Vec<Vec<String>>,
 }
 
 impl Found {
     const fn nothing() -> Self {
         Self {
             exact: None,
-            needed: None,
+            needed: Vec::new(),
         }
     }
 
-    fn exactly(words: Vec<String>) -> Self {
+    const fn exactly(words: Vec<String>) -> Self {
         Self {
             exact: Some(words),
-            needed: None,
+            needed: Vec::new(),
         }
     }
 
-    fn best(self) -> Option<Vec<String>> {
-        better(self.exact, self.needed)
+    /// One of the groups in any case.
+    fn groups(self) -> Vec<Vec<String>> {
+        self.exact.map_or(self.needed, |words| vec![words])
     }
 }
 
-fn found(hir: &Hir) -> Found {
-    match hir.kind() {
-        HirKind::Empty => Found::exactly(vec![String::new()]),
-        HirKind::Literal(literal) => {
-            let word = String::from_utf8_lossy(&literal.0).into_owned();
-            Found::exactly(vec![word])
+/// The search for the words of one pattern.
+struct Search<'u> {
+    usual: &'u Usual,
+}
+
+impl Search<'_> {
+    fn found(&self, hir: &Hir) -> Found {
+        match hir.kind() {
+            HirKind::Empty => Found::exactly(vec![String::new()]),
+            HirKind::Literal(literal) => {
+                let word = String::from_utf8_lossy(&literal.0).into_owned();
+                Found::exactly(vec![word])
+            }
+            HirKind::Class(class) => spelled(class).map_or_else(Found::nothing, Found::exactly),
+            // A place in the text has no words, but what stands around it is no whole match without it.
+            HirKind::Look(_) => Found::nothing(),
+            HirKind::Capture(capture) => self.found(&capture.sub),
+            HirKind::Repetition(repeated) if repeated.min == 0 && repeated.max == Some(1) => {
+                optional(self.found(&repeated.sub))
+            }
+            HirKind::Repetition(repeated) if repeated.min == 0 => Found::nothing(),
+            HirKind::Repetition(repeated) => Found {
+                exact: None,
+                needed: self.found(&repeated.sub).groups(),
+            },
+            HirKind::Concat(pieces) => self.in_a_row(pieces),
+            HirKind::Alternation(branches) => self.either(branches),
         }
-        HirKind::Class(class) => spelled(class).map_or_else(Found::nothing, Found::exactly),
-        // A place in the text has no words, but what stands around it is no whole match without it.
-        HirKind::Look(_) => Found::nothing(),
-        HirKind::Capture(capture) => found(&capture.sub),
-        HirKind::Repetition(repeated) if repeated.min == 0 && repeated.max == Some(1) => {
-            optional(found(&repeated.sub))
-        }
-        HirKind::Repetition(repeated) if repeated.min == 0 => Found::nothing(),
-        HirKind::Repetition(repeated) => Found {
-            exact: None,
-            needed: found(&repeated.sub).best(),
-        },
-        HirKind::Concat(pieces) => in_a_row(pieces),
-        HirKind::Alternation(branches) => either(branches),
     }
+
+    fn in_a_row(&self, pieces: &[Hir]) -> Found {
+        let mut row = vec![String::new()];
+        let mut whole = true;
+        let mut groups = Vec::new();
+        for piece in pieces {
+            let piece = self.found(piece);
+            match piece.exact {
+                Some(after) if row.len() * after.len() <= WORDS_MAX => row = joined(&row, &after),
+                // What follows a gap begins a row of its own.
+                exact => {
+                    whole = false;
+                    groups.push(std::mem::take(&mut row));
+                    groups.extend(piece.needed);
+                    row = exact.unwrap_or_else(|| vec![String::new()]);
+                }
+            }
+        }
+        if whole {
+            return Found::exactly(row);
+        }
+        groups.push(row);
+        groups.retain(|words| words.iter().all(|word| !word.is_empty()));
+        groups.sort_by_key(|words| self.cost(words));
+        groups.truncate(2);
+        Found {
+            exact: None,
+            needed: groups,
+        }
+    }
+
+    fn either(&self, branches: &[Hir]) -> Found {
+        let founds: Vec<Found> = branches.iter().map(|branch| self.found(branch)).collect();
+        let exact = founds.iter().map(|found| found.exact.clone());
+        let exact = exact
+            .collect::<Option<Vec<_>>>()
+            .map(|words| words.concat());
+        if let Some(words) = exact.filter(|words| words.len() <= WORDS_MAX) {
+            return Found::exactly(words);
+        }
+        let best = founds
+            .into_iter()
+            .map(|found| found.groups().into_iter().next());
+        let best: Option<Vec<Vec<String>>> = best.collect();
+        Found {
+            exact: None,
+            needed: best.map(|groups| groups.concat()).into_iter().collect(),
+        }
+    }
+
+    /// Words that are seen seldom are better; of equals, those whose shortest one is longer.
+    fn cost(&self, words: &[String]) -> (u32, Reverse<usize>, usize) {
+        let shortest = words.iter().map(String::len).min().unwrap_or(0);
+        (self.usual.seen_any(words), Reverse(shortest), words.len())
+    }
+}
+
+fn joined(before: &[String], after: &[String]) -> Vec<String> {
+    let mut joined = Vec::with_capacity(before.len() * after.len());
+    for start in before {
+        joined.extend(after.iter().map(|end| format!("{start}{end}")));
+    }
+    joined
 }
 
 fn optional(inner: Found) -> Found {
@@ -99,78 +183,21 @@ fn spelled(class: &Class) -> Option<Vec<String>> {
     (words.len() < 5).then_some(words)
 }
 
-fn in_a_row(pieces: &[Hir]) -> Found {
-    let mut row = Some(vec![String::new()]);
-    let mut whole = true;
-    let mut best = None;
-    for piece in pieces {
-        let piece = found(piece);
-        match (row.take(), piece.exact) {
-            (Some(before), Some(after)) if before.len() * after.len() <= WORDS_MAX => {
-                let mut joined = Vec::with_capacity(before.len() * after.len());
-                for start in &before {
-                    joined.extend(after.iter().map(|end| format!("{start}{end}")));
-                }
-                row = Some(joined);
-            }
-            (before, after) => {
-                whole = false;
-                best = better(best, before);
-                // What follows a gap begins a row of its own.
-                best = better(best, piece.needed);
-                row = Some(after.unwrap_or_else(|| vec![String::new()]));
-            }
-        }
-    }
-    if whole {
-        return row.map_or_else(Found::nothing, Found::exactly);
-    }
-    Found {
-        exact: None,
-        needed: better(best, row),
-    }
-}
-
-fn either(branches: &[Hir]) -> Found {
-    let founds: Vec<Found> = branches.iter().map(found).collect();
-    if founds.iter().all(|found| found.exact.is_some()) {
-        let words: Vec<String> = founds
-            .iter()
-            .flat_map(|f| f.exact.clone().unwrap_or_default())
-            .collect();
-        if words.len() <= WORDS_MAX {
-            return Found::exactly(words);
-        }
-    }
-    let needed: Option<Vec<Vec<String>>> = founds.into_iter().map(Found::best).collect();
-    Found {
-        exact: None,
-        needed: needed.map(|words| words.concat()),
-    }
-}
-
-/// The words whose shortest one is longer: they are rarer.
-fn better(one: Option<Vec<String>>, other: Option<Vec<String>>) -> Option<Vec<String>> {
-    let shortest = |words: &Vec<String>| words.iter().map(String::len).min().unwrap_or(0);
-    match (one, other) {
-        (Some(one), Some(other)) => {
-            let other_is_better = shortest(&other) > shortest(&one)
-                || (shortest(&other) == shortest(&one) && other.len() < one.len());
-            Some(if other_is_better { other } else { one })
-        }
-        (one, other) => one.or(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(pattern: &str, expected: &str) {
         let hir = regex_syntax::parse(pattern).expect("a pattern");
-        let told = of(&hir).map_or("none".to_owned(), |needed| {
+        let told = of(&hir, &Usual::default()).map_or("none".to_owned(), |needed| {
             let kind = if needed.whole { "whole" } else { "part" };
-            format!("{kind} {}", needed.words.join("|"))
+            let also = needed.also.join("|");
+            let also = if also.is_empty() {
+                also
+            } else {
+                format!(" and {also}")
+            };
+            format!("{kind} {}{also}", needed.words.join("|"))
         });
         assert_eq!(told, expected, "{pattern}");
     }
@@ -184,13 +211,17 @@ mod tests {
         );
         check(r"over quota\b", "part over quota");
         check("^no such user", "part no such user");
-        check("(user|mailbox).{0,9} unknown", "part  unknown");
+        check(
+            "(user|mailbox).{0,9} unknown",
+            "part  unknown and user|mailbox",
+        );
         check("a+bcd", "part bcd");
         check(
             "(disk|hard)? ?full",
             "whole disk full|diskfull|hard full|hardfull| full|full",
         );
         check("(x+|longer) tail", "part  tail");
+        check("over( all)* quota( now)+", "part  quota and over");
     }
 
     #[test]

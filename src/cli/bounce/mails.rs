@@ -18,12 +18,12 @@ use super::{
         out::{Out, say},
         words::plain,
     },
-    outcome::Bench,
+    outcome::{Bench, Outcome},
     reply::{fault, term},
 };
 use crate::{
     bounce::mail,
-    mail::{Action, Complaint, Evidence, Original, Reply, Report, ReportKind, Stage, Term, Told},
+    mail::{Complaint, LateWord, Original, Report, ReportKind, Told},
 };
 
 /// Larger than what any mail system takes; a report is a few kilobytes.
@@ -99,42 +99,13 @@ fn tell(path: &Path, report: &Report, bench: &Bench, out: &mut Out) -> Result<()
     Ok(())
 }
 
-/// What would happen to the letter and its recipient if a token proved this report.
-struct Fate {
-    hard: bool,
-    words: String,
+/// What would happen to the letter and its recipient if a token proved this report: the judge's own answer.
+fn fate(told: &Told, bench: &Bench) -> Outcome {
+    bench.revised(&LateWord::Reported(told.clone()))
 }
 
-fn fate(told: &Told, bench: &Bench) -> Fate {
-    let Some(finding) = told
-        .finding
-        .as_ref()
-        .filter(|_| told.action == Action::Failed)
-    else {
-        return Fate {
-            hard: false,
-            words: "nothing changes".to_owned(),
-        };
-    };
-    // The reporter gave up: the letter is not tried again, whatever a live talk would do.
-    if finding.term == Term::Transient {
-        return Fate {
-            hard: false,
-            words: "the letter is bounced; the address stays".to_owned(),
-        };
-    }
-    let otherwise = if told.is_permanent() { 550 } else { 450 };
-    let reply = Reply {
-        stage: Stage::RcptTo,
-        code: told.code.unwrap_or(otherwise),
-        enhanced: told.enhanced,
-        text: told.words.clone(),
-    };
-    let outcome = bench.outcome(&Evidence::Refused(reply), Some(finding));
-    Fate {
-        hard: outcome.is_hard(),
-        words: outcome.words(),
-    }
+fn fate_of_complaint(complaint: &Complaint, bench: &Bench) -> Outcome {
+    bench.revised(&LateWord::Complained(Box::new(complaint.clone())))
 }
 
 fn words(name: &str, report: &Report, bench: &Bench) -> String {
@@ -150,7 +121,8 @@ fn words(name: &str, report: &Report, bench: &Bench) -> String {
             .iter()
             .flat_map(|told| recipient(told, bench)),
     );
-    lines.extend(report.complaint.iter().flat_map(complainant));
+    let complaint = report.complaint.iter();
+    lines.extend(complaint.flat_map(|complaint| complainant(complaint, bench)));
     lines.join("\n")
 }
 
@@ -181,16 +153,12 @@ fn recipient(told: &Told, bench: &Bench) -> Vec<String> {
         let start: String = plain(&told.words).chars().take(160).collect();
         lines.push(format!("    evidence  {start}"));
     }
-    lines.push(format!("    next      {}", fate(told, bench).words));
+    lines.push(format!("    next      {}", fate(told, bench).late_words()));
     lines
 }
 
-fn complainant(complaint: &Complaint) -> Vec<String> {
-    let next = if complaint.wants_out() {
-        "the address is suppressed for all but transactional letters"
-    } else {
-        "nothing changes"
-    };
+fn complainant(complaint: &Complaint, bench: &Bench) -> Vec<String> {
+    let next = fate_of_complaint(complaint, bench).late_words();
     let hidden = vec!["(hidden by the reporter)".to_owned()];
     let list = if complaint.original_rcpt_to.is_empty() {
         &hidden
@@ -211,7 +179,7 @@ fn wire(name: &str, report: &Report, bench: &Bench) -> Value {
     let told = report.recipients.iter().map(|told| told_wire(told, bench));
     let complaint = report.complaint.as_ref();
     let complained = complaint.into_iter().flat_map(|complaint| {
-        let hard = complaint.wants_out();
+        let hard = fate_of_complaint(complaint, bench).is_hard();
         complaint
             .original_rcpt_to
             .iter()
@@ -237,8 +205,8 @@ fn told_wire(told: &Told, bench: &Bench) -> Value {
         "status": told.enhanced.map(|code| code.to_string()),
         "class": finding.map_or("delivered", |finding| finding.class.name()),
         "permanent": told.is_permanent(),
-        "hard": fate(told, bench).hard,
-        "rule": finding.map(|finding| &finding.rule),
+        "hard": fate(told, bench).is_hard(),
+        "rule": finding.map(|finding| finding.rule),
         "evidence": told.words,
     })
 }

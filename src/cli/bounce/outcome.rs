@@ -5,8 +5,13 @@
 use std::time::Duration;
 
 use super::super::words::span;
-use crate::mail::{Address, Evidence, Finding, LetterId, Next, Timestamp, Verdict};
-use crate::policy::{Case, StreamPolicy, judge};
+use crate::{
+    mail::{
+        Address, Evidence, Finding, LateWord, LetterId, Next, Revision, State, Suppression,
+        Timestamp, Verdict, Witness,
+    },
+    policy::{Case, LateCase, StreamPolicy, judge, revise},
+};
 
 /// The judge with a letter on its first attempt.
 pub(super) struct Bench {
@@ -63,6 +68,28 @@ impl Bench {
             DICE,
         ))
     }
+
+    /// What a report changes of a letter that counted as delivered, where the return path proves it.
+    pub(super) fn revised(&self, word: &LateWord) -> Outcome {
+        let case = LateCase {
+            letter: self.case.letter,
+            recipient: self.case.recipient.clone(),
+            stream: "marketing".to_owned(),
+            state: State::Delivered,
+            witness: Witness::Server,
+            domain_fault: self.policy.domain_fault,
+        };
+        Outcome::of_late(&revise(&case, word, NOW))
+    }
+}
+
+impl Suppressed {
+    fn by(entry: Option<&Suppression>) -> Self {
+        entry.map_or(Self::No, |entry| {
+            let span = entry.until.map(|until| Self::For(until.since(NOW)));
+            span.unwrap_or(Self::ForGood)
+        })
+    }
 }
 
 impl Outcome {
@@ -71,22 +98,33 @@ impl Outcome {
             Next::Finish(state) => (Some(state.name()), None),
             Next::Retry { due } => (None, Some(due.since(NOW))),
         };
-        let suppressed = match &verdict.suppress {
-            None => Suppressed::No,
-            Some(entry) => entry.until.map_or(Suppressed::ForGood, |until| {
-                Suppressed::For(until.since(NOW))
-            }),
-        };
         Self {
             state,
             due_in,
-            suppressed,
+            suppressed: Suppressed::by(verdict.suppress.as_ref()),
+        }
+    }
+
+    fn of_late(revision: &Revision) -> Self {
+        Self {
+            state: revision.state.map(State::name),
+            due_in: None,
+            suppressed: Suppressed::by(revision.suppress.as_ref()),
         }
     }
 
     /// Whether the address is suppressed at all.
     pub(super) fn is_hard(&self) -> bool {
         self.suppressed != Suppressed::No
+    }
+
+    /// The same for a late word, which tries nothing again.
+    pub(super) fn late_words(&self) -> String {
+        match (self.state, self.suppressed) {
+            (None, Suppressed::No) => "nothing changes".to_owned(),
+            (None, _) => "the address is suppressed for all but transactional letters".to_owned(),
+            (Some(_), _) => self.words(),
+        }
     }
 
     pub(super) fn words(&self) -> String {

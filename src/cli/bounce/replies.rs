@@ -81,7 +81,7 @@ fn answer(row: &Row<'_>, talk: Talk, bench: &Bench, out: &mut Out) -> Result<Res
         id: row.id,
         class: finding.map(|finding| finding.class.name()),
         hard: explained.outcome.is_hard(),
-        rule: finding.map(|finding| finding.rule.as_str()),
+        rule: finding.map(|finding| finding.rule),
     })?;
     Ok(Ok(()))
 }

@@ -129,7 +129,7 @@ fn wire(explained: &Explained, talk: Talk) -> Value {
         "class": class.map(Class::name),
         "fault": class.map(|class| fault_name(class.fault())),
         "permanent": finding.map(|finding| finding.term == Term::Permanent),
-        "rule": finding.map(|finding| &finding.rule),
+        "rule": finding.map(|finding| finding.rule),
         "evidence": finding.map(|_| bounce::evidence(reply, talk.provider)),
         "greylisted": finding.is_some_and(|finding| finding.greylisted),
         "retry_after_seconds": finding.and_then(|f| f.retry_after).map(|wait| wait.as_secs()),

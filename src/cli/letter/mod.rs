@@ -3,6 +3,7 @@
 //! Owns the commands. Promises: texts and variables of a letter are not shown, because a password reset link is one of
 //! them; the JSON of a letter is that of `GET /v1/letters/{id}`. Read [`story`] for how a history reads.
 
+mod explain;
 mod list;
 mod story;
 
@@ -31,6 +32,12 @@ pub(super) enum Letter {
         #[arg(value_parser = letter_id)]
         id: LetterId,
     },
+    /// Explain where a letter's time went: the whole story, each wait by cause to the second, what happens next.
+    Explain {
+        /// Its id.
+        #[arg(value_parser = letter_id)]
+        id: LetterId,
+    },
     /// List letters, newest first.
     List(list::List),
     /// Withdraw a letter that has not left.
@@ -44,7 +51,8 @@ pub(super) enum Letter {
 impl Letter {
     pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
         match self {
-            Self::Show { id } => show(settings, out, id).await?,
+            Self::Show { id } => show(settings, out, id, false).await?,
+            Self::Explain { id } => show(settings, out, id, true).await?,
             Self::List(list) => list.run(settings, out).await?,
             Self::Cancel { id } => cancel(settings, out, id).await?,
         }
@@ -52,18 +60,32 @@ impl Letter {
     }
 }
 
-async fn show(settings: &Settings, out: &mut Out, id: LetterId) -> Result<()> {
+async fn show(settings: &Settings, out: &mut Out, id: LetterId, with_waits: bool) -> Result<()> {
     let (view, history) = session::with(settings, async |session| {
         let view = session.store.letter(id).await?;
         Ok((view, session.store.history(id).await?))
     })
     .await?;
     let view = view.ok_or_else(|| unknown("letter", &id.to_string(), FIND))?;
-    if out.is_json() {
-        out.json(&LetterBody::new(view, history))
+    let parts = if with_waits {
+        explain::divided(&view, &history, now())
     } else {
-        out.line(story::tell(&view, &history, now()))
+        Vec::new()
+    };
+    if !out.is_json() {
+        out.line(story::tell(&view, &history, now()))?;
+        return match parts.as_slice() {
+            [] => Ok(()),
+            parts => out.line(format!("\n{}", explain::tell(parts))),
+        };
     }
+    let body = LetterBody::new(view, history);
+    if !with_waits {
+        return out.json(&body);
+    }
+    let mut wire = serde_json::to_value(body)?;
+    wire["waits"] = explain::wire(&parts);
+    out.json(&wire)
 }
 
 async fn cancel(settings: &Settings, out: &mut Out, id: LetterId) -> Result<()> {

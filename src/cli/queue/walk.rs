@@ -13,7 +13,7 @@ use super::super::{failure::advice, session::Session};
 use crate::{port::StoreError, store::Page};
 
 #[derive(Debug, Args)]
-pub(super) struct Author {
+pub(in super::super) struct Author {
     /// Who does this [default: the user's name]
     #[arg(long, value_name = "NAME", value_parser = words)]
     author: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct Author {
 
 impl Author {
     /// Whoever became root is still the one who does it.
-    pub(super) fn name(self) -> Result<String> {
+    pub(in super::super) fn name(self) -> Result<String> {
         let user = || {
             ["SUDO_USER", "USER", "LOGNAME"]
                 .into_iter()
@@ -63,7 +63,7 @@ pub(super) fn bar(length: u64) -> ProgressBar {
 }
 
 /// Words that fit into a history line.
-pub(super) fn words(text: &str) -> Result<String, &'static str> {
+pub(in super::super) fn words(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     if text.is_empty() || text.contains(char::is_control) {
         return Err("some words on one line");

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     bounce,
-    mail::{Address, Effect, LateWord, Report, ReportKind, Told},
+    mail::{Address, Effect, LateWord, Report, ReportKind, Statistics, Told},
     port::inbound::{Kind, Proof, Understood},
 };
 
@@ -67,6 +67,18 @@ pub(super) fn idle(kind: ReportKind, effect: Effect, detail: &str) -> Understood
         letter: None,
         detail: detail.to_owned(),
     }
+}
+
+/// A report in sum, read where a large one keeps nobody waiting.
+pub(super) async fn in_sum(raw: &[u8]) -> Option<Statistics> {
+    if !bounce::statistics::may_be_one(raw) {
+        return None;
+    }
+    let raw = raw.to_vec();
+    // A reader that panics has read nothing.
+    spawn_blocking(move || bounce::statistics::read(&raw))
+        .await
+        .ok()?
 }
 
 /// What a list of mails shows: the form, and the first word about anybody.

@@ -184,7 +184,8 @@ impl Pace {
 
     fn grant(&self, shares: &BTreeMap<String, Share>, until: Instant) {
         for (name, voice) in &self.book().voices {
-            voice.grant(shares.get(name).copied().unwrap_or(Share::NONE), until);
+            let share = shares.get(name).copied().unwrap_or(Share::NONE);
+            voice.grant(share, until, Instant::now());
         }
     }
 

@@ -18,6 +18,10 @@ use super::{
 };
 use crate::port::{Lane, LaneRoom};
 
+/// So many lanes are not dealt out anew for every lease: what is too much meanwhile waits a little longer, or goes back.
+const MANY: usize = 1_000;
+const DEALT_FOR: Duration = Duration::from_millis(100);
+
 /// Lanes remembered. The letters of others are leased, found to be too many, and given back.
 const LANES_MAX: usize = 50_000;
 
@@ -36,8 +40,10 @@ pub(super) struct Lanes(Mutex<Book>);
 #[derive(Debug, Default)]
 struct Book {
     lanes: BTreeMap<Lane, Entry>,
-    /// Grows with every lease, so that turns go round.
+    /// Grows with every dealing, so that turns go round.
     turn: usize,
+    /// What was dealt last, and when.
+    dealt: Option<(Instant, Vec<(Lane, LaneRoom)>)>,
 }
 
 #[derive(Debug, Default)]
@@ -80,12 +86,17 @@ impl Lanes {
         }
     }
 
-    /// Which lanes gave nothing, although they were asked.
-    pub(super) fn gave(&self, asked: &[(Lane, LaneRoom)], gave: impl Fn(Lane) -> bool) {
+    /// Which lanes gave letters; whether those that did not were all asked, so that they have none.
+    pub(super) fn gave(
+        &self,
+        asked: &[(Lane, LaneRoom)],
+        gave: impl Fn(Lane) -> bool,
+        were_all_asked: bool,
+    ) {
         let mut book = self.lock();
         for (lane, _) in asked.iter().filter(|(_, room)| room.normal > 0) {
             if let Some(entry) = book.lanes.get_mut(lane) {
-                entry.is_hot = gave(*lane);
+                entry.is_hot = gave(*lane) || (entry.is_hot && !were_all_asked);
             }
         }
     }
@@ -93,6 +104,10 @@ impl Lanes {
     /// The room of every known lane that has not just the usual one.
     pub(super) fn room(&self, usual: u32, moment: Moment) -> Vec<(Lane, LaneRoom)> {
         let mut book = self.lock();
+        let is_fresh = |at: &Instant| moment.instant.saturating_duration_since(*at) < DEALT_FOR;
+        if let Some((_, rooms)) = book.dealt.as_ref().filter(|(at, _)| is_fresh(at)) {
+            return rooms.clone();
+        }
         book.turn = book.turn.wrapping_add(1);
         let turn = book.turn;
         let mut routes: HashMap<*const Paths, Vec<Lane>> = HashMap::new();
@@ -110,6 +125,9 @@ impl Lanes {
         let mut rooms = Vec::new();
         for route in order {
             book.deal(&routes[&route], usual, turn, moment, &mut rooms);
+        }
+        if book.lanes.len() >= MANY {
+            book.dealt = Some((moment.instant, rooms.clone()));
         }
         rooms
     }

@@ -62,7 +62,7 @@ impl Pace {
     pub(super) fn new(sources: &[Source]) -> Self {
         let voices = sources
             .iter()
-            .map(|source| (source.name.clone(), Arc::new(Voice::new())));
+            .map(|source| (source.name.clone(), Arc::new(Voice::new(Instant::now()))));
         let book = Book {
             voices: voices.collect(),
             ..Book::default()
@@ -190,9 +190,14 @@ impl Pace {
         self.lanes.room(usual, moment)
     }
 
-    /// Which of the lanes that were asked gave letters.
-    pub(super) fn gave(&self, asked: &[(Lane, LaneRoom)], gave: impl Fn(Lane) -> bool) {
-        self.lanes.gave(asked, gave);
+    /// Which of the lanes that were meant to be asked gave letters, and whether all were.
+    pub(super) fn gave(
+        &self,
+        asked: &[(Lane, LaneRoom)],
+        gave: impl Fn(Lane) -> bool,
+        were_all_asked: bool,
+    ) {
+        self.lanes.gave(asked, gave, were_all_asked);
     }
 
     fn gates(&self) -> Vec<Arc<Gate>> {
@@ -220,7 +225,7 @@ impl Book {
         let voice = self
             .voices
             .entry(source.to_owned())
-            .or_insert_with(|| Arc::new(Voice::new()));
+            .or_insert_with(|| Arc::new(Voice::new(Instant::now())));
         let gate = Gate::new(
             key.clone(),
             Arc::clone(voice),

@@ -69,7 +69,7 @@ fn reported(case: &LateCase, told: &Told, now: Timestamp) -> Revision {
         enhanced: told.enhanced,
         text: Some(words(told)),
         class: finding.map(|finding| finding.class),
-        rule: finding.map(|finding| finding.rule.clone()),
+        rule: finding.map(|finding| finding.rule.to_owned()),
         ..Event::bare(now, kind)
     };
     Revision {

@@ -44,7 +44,7 @@ fn finding(class: Class, term: Term) -> Finding {
     Finding {
         class,
         term,
-        rule: "a-rule".to_owned(),
+        rule: "a-rule",
         retry_after: None,
         greylisted: false,
     }
@@ -260,3 +260,13 @@ fn a_scheduled_letter_ages_from_its_own_moment() {
 
 mod laws;
 mod table;
+
+#[test]
+fn a_row_that_is_no_letter_fails_and_concerns_nobody_else() {
+    let fault = Unsendable::new("to", "is not an address");
+    let verdict = unreadable(&fault, NOW);
+    assert_eq!(verdict.next, Next::Finish(State::Failed));
+    assert_eq!(verdict.event.kind, EventKind::Failed);
+    assert_eq!(verdict.event.text, Some(fault.to_string()));
+    assert_eq!((verdict.suppress, verdict.signal), (None, Signal::Nothing));
+}

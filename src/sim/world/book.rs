@@ -18,7 +18,7 @@ use super::{
     },
     clock::WorldTime,
 };
-use crate::mail::{Address, LetterId, Scope};
+use crate::mail::{Address, LetterId, Reason, Scope, Suppression};
 
 /// Everything seen.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,8 @@ pub(super) struct Pages {
     pub(super) connections: Vec<Connection>,
     /// When processes died.
     pub(super) deaths: BTreeMap<Process, Duration>,
+    /// Every mail that was written back, whether it arrived or not.
+    pub(super) words: Vec<Word>,
     /// Outcomes that a full disk kept from being noted.
     pub(super) unnoted: BTreeSet<(Process, LetterId)>,
 }
@@ -80,12 +82,49 @@ pub(super) struct Attempt {
     pub(super) recipient: String,
 }
 
+/// A mail that speaks of a letter, and who really wrote it.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) letter: LetterId,
+    pub(super) reader: String,
+    pub(super) says: Says,
+    pub(super) author: Author,
+}
+
+/// What a mail says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    Bounced,
+    Delayed,
+    Complained,
+    Unsubscribed,
+}
+
+/// Who wrote a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    /// The receiver's servers, or the reader.
+    Receiver,
+    /// Somebody who has seen the letter.
+    Onlooker,
+    /// Somebody who has not.
+    Forger,
+}
+
+impl Word {
+    /// Whether its author could know.
+    pub(super) fn is_true(&self) -> bool {
+        self.author != Author::Forger
+    }
+}
+
 /// A suppression in force.
 #[derive(Clone, Debug)]
 pub(super) struct Ban {
     pub(super) at: Duration,
     pub(super) address: Address,
     pub(super) scope: Scope,
+    pub(super) reason: Reason,
     /// Entered by the operator rather than by the engine.
     pub(super) by_operator: bool,
 }
@@ -166,12 +205,25 @@ impl Book {
         }
     }
 
+    /// Notes a mail that is written back, and gives its number.
+    pub(super) fn wrote(&self, word: Word) -> usize {
+        let mut pages = self.pages();
+        pages.words.push(word);
+        pages.words.len() - 1
+    }
+
+    /// A mail that was written back.
+    pub(super) fn word(&self, number: usize) -> Word {
+        self.pages().words[number].clone()
+    }
+
     /// Notes a suppression.
-    pub(super) fn banned(&self, address: &Address, scope: &Scope, by_operator: bool) {
+    pub(super) fn banned(&self, entry: &Suppression, by_operator: bool) {
         let ban = Ban {
             at: self.time.age(),
-            address: address.clone(),
-            scope: scope.clone(),
+            address: entry.address.clone(),
+            scope: entry.scope.clone(),
+            reason: entry.reason,
             by_operator,
         };
         self.pages().bans.push(ban);

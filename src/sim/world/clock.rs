@@ -4,7 +4,10 @@
 //! monotonic time (`tokio::time::Instant`) never jumps. Leaves the jumping to `day`.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,18 +39,18 @@ impl WorldTime {
     }
 }
 
-/// The clock of one node.
-#[derive(Debug)]
+/// The clock of one node; clones read the same one.
+#[derive(Clone, Debug)]
 pub(super) struct NodeClock {
     world: WorldTime,
-    offset_micros: AtomicI64,
+    offset_micros: Arc<AtomicI64>,
 }
 
 impl NodeClock {
     pub(super) fn new(world: WorldTime) -> Self {
         Self {
             world,
-            offset_micros: AtomicI64::new(0),
+            offset_micros: Arc::default(),
         }
     }
 

@@ -6,11 +6,15 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
@@ -25,17 +29,19 @@ use super::{
         verify::Inspector,
         witness::Witness,
     },
-    book::Book,
+    book::{Book, Process},
     chance::Chance,
     clock::{NodeClock, WorldTime},
     desk::{self, GIVE_UP, Habits, LEASE, STREAMS},
     dial::{Exchange, MailHost},
     facts::Facts,
+    life::Life,
     names::Zones,
     node::{Common, Node},
+    post::{Parcel, Post, carry},
     setting::{Ban, Order, SILENT, Setting},
     store::MemStore,
-    troubled::{Hand, Server},
+    troubled::{Hand, Server, StoreLine},
 };
 use crate::engine::Limits;
 
@@ -44,6 +50,12 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// After healing, letters have their time, claims of the dead theirs, and the last talks too.
 const REST: Duration = Duration::from_secs(90);
+
+/// The door for what comes back, as the story names it.
+const DOOR: Process = Process { node: 0, number: 0 };
+
+/// What is written back, on its way to the door.
+type Parcels = UnboundedReceiver<Parcel>;
 
 /// Between two settings of a clock.
 const CLOCK_HOLDS: Duration = Duration::from_secs(40);
@@ -58,6 +70,8 @@ pub(super) struct Terms {
     pub(super) is_key_published: bool,
     /// Who carries out the store's statements.
     pub(super) hand: Arc<dyn Hand>,
+    /// Whether we take a forger's secret for one of ours.
+    pub(super) is_gullible: bool,
 }
 
 impl Terms {
@@ -68,6 +82,7 @@ impl Terms {
             habits: Habits::default(),
             is_key_published: true,
             hand: Arc::new(()),
+            is_gullible: false,
         }
     }
 }
@@ -84,16 +99,17 @@ pub(super) fn run(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
 
 async fn live(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
     let (limits, habits) = (terms.limits.clone(), terms.habits.clone());
-    let (common, stop) = (common(setting, terms)?, CancellationToken::new());
+    let ((common, parcels), stop) = (common(setting, terms)?, CancellationToken::new());
     let mut tasks = JoinSet::new();
     let mut clocks = Vec::new();
     for number in 0..setting.weather.nodes {
         let desk = Arc::new(desk::desk(number, limits.clone(), &habits)?);
         let node = Node::new(number, common.clone(), desk);
-        clocks.push(Arc::clone(&node.clock));
+        clocks.push(node.clock.clone());
         tasks.spawn(node.serve(stop.clone()));
     }
     let mut hands = JoinSet::new();
+    hands.spawn(carry(Arc::clone(&common.post), parcels));
     hands.spawn(order(setting.orders.clone(), common.clone()));
     hands.spawn(suppress(setting.bans.clone(), common.clone()));
     hands.spawn(set_clocks(setting.clone(), clocks.clone(), common.clone()));
@@ -107,7 +123,7 @@ async fn live(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
 }
 
 /// From now on nothing goes wrong any more but what receivers are like.
-fn heal(common: &Common, clocks: &[Arc<NodeClock>]) {
+fn heal(common: &Common, clocks: &[NodeClock]) {
     common.book.tell("the world heals");
     common.is_healed.store(true, Ordering::Relaxed);
     common.exchange.heal();
@@ -117,7 +133,7 @@ fn heal(common: &Common, clocks: &[Arc<NodeClock>]) {
     }
 }
 
-/// Waits until no letter is open, or until every one has had its time.
+/// Waits until no letter is open and no mail is unread, or until all have had their time.
 async fn rest(setting: &Setting, common: &Common) {
     let last = setting.orders.iter().map(|order| order.after).max();
     let end = Instant::now() + GIVE_UP + LEASE * 4 + REST;
@@ -130,7 +146,10 @@ async fn rest(setting: &Setting, common: &Common) {
         })
         .count()
     };
-    while Instant::now() < end && (open() > 0 || common.book.age() < last.unwrap_or_default()) {
+    let coming = || common.post.under_way() + common.server.store.tables().unread();
+    while Instant::now() < end
+        && (open() + coming() > 0 || common.book.age() < last.unwrap_or_default())
+    {
         sleep(LOOK).await;
     }
     if !setting.waits_for_silent {
@@ -173,13 +192,13 @@ async fn suppress(mut bans: Vec<Ban>, common: Common) {
             "the operator suppresses {address} for {}",
             scope.name()
         ));
-        common.book.banned(address, scope, true);
+        common.book.banned(&entry, true);
         common.server.store.suppress(entry);
     }
 }
 
 /// Clocks that are off from the beginning, and then are set now and then.
-async fn set_clocks(setting: Setting, clocks: Vec<Arc<NodeClock>>, common: Common) {
+async fn set_clocks(setting: Setting, clocks: Vec<NodeClock>, common: Common) {
     let chance = Chance::new(setting.seed, "clocks");
     let (jump, standing) = (setting.weather.clock_jump, setting.weather.clock_offset);
     for place in 0..clocks.len() {
@@ -208,7 +227,7 @@ fn off(chance: &Chance, width: Duration) -> i64 {
     i64::try_from(point).unwrap_or(0) - width
 }
 
-fn set_clock(common: &Common, clocks: &[Arc<NodeClock>], place: usize, offset: i64) {
+fn set_clock(common: &Common, clocks: &[NodeClock], place: usize, offset: i64) {
     if offset == 0 {
         return;
     }
@@ -219,12 +238,12 @@ fn set_clock(common: &Common, clocks: &[Arc<NodeClock>], place: usize, offset: i
     ));
 }
 
-fn common(setting: &Setting, terms: Terms) -> Result<Common, SimError> {
+fn common(setting: &Setting, terms: Terms) -> Result<(Common, Parcels), SimError> {
     let time = WorldTime::begin();
     let (book, is_healed) = (Arc::new(Book::new(time)), Arc::new(AtomicBool::new(false)));
     let weather = &setting.weather;
     let chance = |purpose| Chance::new(setting.seed, purpose);
-    let (hosts, addresses) = hosts(&setting.plan, &book, terms.is_key_published)?;
+    let feedback = desk::feedback(terms.is_gullible)?;
     let server = Server {
         store: Arc::new(MemStore::new(
             STREAMS.map(|(name, kind)| (name.to_owned(), kind)),
@@ -236,6 +255,23 @@ fn common(setting: &Setting, terms: Terms) -> Result<Common, SimError> {
         is_healed: Arc::clone(&is_healed),
         late: Mutex::default(),
     };
+    let server = Arc::new(server);
+    let (out, parcels) = unbounded_channel();
+    let post = Arc::new(Post {
+        book: Arc::clone(&book),
+        time,
+        chance: chance("post"),
+        mails: weather.mails,
+        addresses: desk::feedback(false)?.addresses,
+        door: StoreLine {
+            server: Arc::clone(&server),
+            process: DOOR,
+            life: Arc::new(Life::until(u64::MAX)),
+        },
+        under_way: AtomicUsize::new(0),
+        out,
+    });
+    let (hosts, addresses) = hosts(&setting.plan, &post, terms.is_key_published)?;
     let exchange = Exchange {
         hosts,
         chance: chance("wires"),
@@ -244,32 +280,36 @@ fn common(setting: &Setting, terms: Terms) -> Result<Common, SimError> {
         book: Arc::clone(&book),
         guests: Mutex::default(),
     };
-    let zones = Zones::of(&setting.plan, addresses, chance("names"), weather.dns);
-    Ok(Common {
+    let (chance, texts) = (chance("names"), [desk::reporters_key()?].into());
+    let zones = Zones::of(&setting.plan, addresses, texts, chance, weather.dns);
+    let common = Common {
         seed: setting.seed,
         identity: desk::identity()?,
         time,
         book,
-        server: Arc::new(server),
+        server,
+        post,
+        feedback,
         exchange: Arc::new(exchange),
         zones: Arc::new(zones),
         is_healed,
         journal_troubled: weather.journal,
         ends: weather.ends,
-    })
+    };
+    Ok((common, parcels))
 }
 
 type Hosts = (BTreeMap<IpAddr, MailHost>, BTreeMap<String, Vec<IpAddr>>);
 
 /// Every mail host at an address of its own (RFC 5737), with its provider behind it.
-fn hosts(plan: &Plan, book: &Arc<Book>, is_key_published: bool) -> Result<Hosts, SimError> {
+fn hosts(plan: &Plan, post: &Arc<Post>, is_key_published: bool) -> Result<Hosts, SimError> {
     let names = plan.providers.iter().map(|provider| provider.name.clone());
     let inspector = Inspector::new()?;
     if is_key_published {
         let record = desk::key_record()?;
         inspector.publish(&record.name, &record.text);
     }
-    let witness: Arc<dyn Witness> = Arc::<Book>::clone(book);
+    let witness: Arc<dyn Witness> = Arc::<Post>::clone(post);
     let books = Books {
         ledger: Arc::new(Ledger::new(names, false)),
         inspector: Arc::new(inspector),

@@ -18,12 +18,12 @@ use super::super::error::SimError;
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     dkim::{self, DnsRecord, KeyFile, Keyring},
-    engine::{Desk, Limits, Stream, Trust},
+    engine::{Desk, Limits, Stream, Trust, feedback::FeedbackDesk},
     mail::{Domain, InDoubt, LetterId},
     policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
-    token::{Kind, TokenKey, Tokens},
+    token::{Addresses, Kind, TokenKey, Tokens},
 };
 
 /// The domain that writes.
@@ -52,6 +52,12 @@ const PKCS8_HEAD: [u8; 16] = [
 
 /// Secrets of a world that keeps none.
 const SECRET: [u8; 32] = *b"a simulated world has no secrets";
+
+/// The secret of somebody else, who numbers it as we do ours.
+const FORGERS_SECRET: [u8; 32] = *b"what a forger takes for a secret";
+
+/// A feedback loop whose signed reports are believed.
+const REPORTER: &str = "reporter.example";
 
 /// The engine's bounds: small, so that few letters meet all of them.
 pub(super) fn limits() -> Limits {
@@ -171,11 +177,51 @@ pub(super) fn identity() -> Result<Identity, SimError> {
         unsubscribe_mail: domain("unsub.example.com")?,
         feedback: domain("fbl.example.com")?,
     };
-    let key = TokenKey {
-        id: 1,
-        secret: SECRET,
-    };
-    Identity::new(domains, "postrider", Tokens::new(key, Vec::new())).map_err(SimError::crypto)
+    Identity::new(domains, "postrider", tokens(false)).map_err(SimError::crypto)
+}
+
+/// Our tokens; who is gullible reads the forger's too.
+fn tokens(is_gullible: bool) -> Tokens {
+    let key = |secret| TokenKey { id: 1, secret };
+    let foreign = is_gullible.then(|| key(FORGERS_SECRET));
+    Tokens::new(key(SECRET), foreign.into_iter().collect())
+}
+
+/// Tokens that look like ours.
+pub(super) fn forgers_tokens() -> Tokens {
+    let (id, secret) = (1, FORGERS_SECRET);
+    Tokens::new(TokenKey { id, secret }, Vec::new())
+}
+
+/// Our addresses.
+fn addresses(is_gullible: bool) -> Result<Addresses, SimError> {
+    let domain = |name| Domain::parse(name).map_err(SimError::crypto);
+    Ok(Addresses {
+        domains: vec![
+            (domain("bounce.example.com")?, Kind::ReturnPath),
+            (domain("fbl.example.com")?, Kind::Feedback),
+            (domain("unsub.example.com")?, Kind::Unsubscribe),
+        ],
+        mailboxes: vec!["postmaster".to_owned(), "fbl".to_owned()],
+        tokens: tokens(is_gullible),
+    })
+}
+
+/// The desk of the reading.
+pub(super) fn feedback(is_gullible: bool) -> Result<FeedbackDesk, SimError> {
+    let streams = STREAMS.map(|(name, kind)| (name.to_owned(), policy(name, kind, GIVE_UP)));
+    Ok(FeedbackDesk {
+        addresses: addresses(is_gullible)?,
+        streams: streams.into(),
+        stray: policy("stray", StreamKind::Marketing, GIVE_UP),
+        reporters: vec![Domain::parse(REPORTER).map_err(SimError::crypto)?],
+    })
+}
+
+/// Where the reporter's key is published; it is ours, which no forger has either.
+pub(super) fn reporters_key() -> Result<(String, String), SimError> {
+    let record = key_record()?;
+    Ok((format!("sim._domainkey.{REPORTER}"), record.text))
 }
 
 /// Handshakes have real chance in them, so nobody shakes hands here; the engine wants a configuration all the same.

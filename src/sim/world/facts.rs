@@ -11,12 +11,12 @@ use super::{
     desk,
     node::Common,
     setting::Setting,
-    store::Row,
+    store::{Mail, Row},
 };
 use crate::{
     compose::Identity,
     engine::Limits,
-    mail::{Letter, LetterId, RouteKey, RouteState},
+    mail::{IncomingId, Letter, LetterId, RouteKey, RouteState, Scope},
 };
 
 /// Everything that laws are about.
@@ -28,10 +28,16 @@ pub(super) struct Facts {
     pub(super) refused_at_door: usize,
     /// Letters in the queue and finished, or in neither.
     pub(super) torn: Vec<LetterId>,
+    /// Mails that came in.
+    pub(super) inbound: BTreeMap<IncomingId, Mail>,
+    /// Who is not written to, by address key and scope.
+    pub(super) suppressions: BTreeSet<(String, Scope)>,
     /// What was seen.
     pub(super) pages: Pages,
     /// Domains that take no mail, as DNS says.
     pub(super) broken_domains: BTreeSet<String>,
+    /// Nodes side by side.
+    pub(super) nodes: usize,
     /// The bounds that had to hold.
     pub(super) limits: Limits,
     pub(super) identity: Identity,
@@ -47,8 +53,11 @@ impl Facts {
             refused_at_door: setting.orders.len() - tables.letters.len(),
             letters: tables.letters.clone(),
             torn: tables.torn(),
+            inbound: tables.inbound.clone(),
+            suppressions: tables.suppressions.keys().cloned().collect(),
             pages: common.book.read(),
             broken_domains: broken.collect(),
+            nodes: setting.weather.nodes,
             limits: desk::limits(),
             identity: desk::identity()?,
             paces: tables.paces.story.clone(),

@@ -1,15 +1,16 @@
 //! Promise 8: one slow or dead provider costs the others nothing.
 //!
-//! Owns the comparison of two worlds that differ in one thing: whether letters wait for a host that never answers. Promises:
-//! both are calm, so that nothing else can explain a difference.
+//! Owns the comparison of two worlds that differ in one thing: whether letters wait for a host that never answers, or answers
+//! so slowly that it may as well not. Promises: both are calm, so that nothing else can explain a difference.
 
 use std::time::Duration;
 
 use super::{
-    super::error::SimError,
+    super::{error::SimError, plan::Health},
     day::{Terms, run},
     facts::Facts,
-    setting::{SILENT, Setting},
+    setting::{HINDERING, SILENT, Setting},
+    store::Row,
     weather::Weather,
 };
 use crate::mail::{Address, EventKind, State};
@@ -32,6 +33,12 @@ const IN_FLIGHT: usize = 48;
 /// Letters for the silent host, in parts of the others'.
 const WAITING: usize = 3;
 
+/// Between two replies of a slow host: almost what a patient guest waits for.
+const SLOW: Duration = Duration::from_secs(4);
+
+/// Where the others' letters go.
+const OTHERS: &str = "slow.example";
+
 /// Compares the two worlds of a seed; `terms` makes those of each.
 pub(super) fn judge(
     seed: u64,
@@ -51,7 +58,7 @@ pub(super) fn judge(
     let is_held_up = beside > allowed || count(&without) != count(&with);
     Ok(if is_held_up {
         vec![format!(
-            "{} letters took {alone:?} alone, and {} of them {beside:?} beside a host that never answers",
+            "{} letters took {alone:?} alone, and {} of them {beside:?} beside a host that hardly answers",
             count(&without),
             count(&with),
         )]
@@ -66,6 +73,13 @@ fn setting(seed: u64, letters: usize, with_silent: bool) -> Result<Setting, SimE
     setting.weather = Weather::calm();
     setting.bans.clear();
     setting.waits_for_silent = false;
+    if !is_dead(seed) {
+        let hindering = setting.plan.providers.iter_mut();
+        for provider in hindering.filter(|provider| provider.name == HINDERING) {
+            provider.sites[0].hosts[0].health = Health::Alive;
+            provider.temper.reply_delay = SLOW;
+        }
+    }
     let mut orders = std::mem::take(&mut setting.orders);
     for (number, order) in orders.iter_mut().enumerate() {
         order.after = Duration::ZERO;
@@ -76,7 +90,7 @@ fn setting(seed: u64, letters: usize, with_silent: bool) -> Result<Setting, SimE
         let domain = if number < letters * WAITING {
             SILENT
         } else {
-            "slow.example"
+            OTHERS
         };
         let address = format!("reader{number}@{domain}");
         order.letter.to.mailbox.address = Address::parse(&address).map_err(SimError::crypto)?;
@@ -87,8 +101,15 @@ fn setting(seed: u64, letters: usize, with_silent: bool) -> Result<Setting, SimE
     Ok(setting)
 }
 
+/// Half of the hindering hosts are dead, the others slow.
+const fn is_dead(seed: u64) -> bool {
+    (seed / 4).is_multiple_of(2)
+}
+
 fn delivered(facts: &Facts) -> impl Iterator<Item = Duration> {
     let rows = facts.letters.values();
+    let others = |row: &&Row| row.letter.to.mailbox.address.domain().as_str() == OTHERS;
+    let rows = rows.filter(others);
     let rows = rows.filter(|row| row.state == Some(State::Delivered));
     rows.filter_map(|row| {
         let event = row

@@ -22,6 +22,7 @@ mod node;
 pub mod pace;
 mod pipe;
 mod plug;
+mod post;
 mod report;
 mod setting;
 pub mod store;

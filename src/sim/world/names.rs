@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     mail::Domain,
-    port::{Dns, HostAnswer, MxAnswer},
+    port::{Dns, HostAnswer, MxAnswer, inbound::Texts},
 };
 
 /// The slowest good answer.
@@ -33,16 +33,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Zones {
     mx: BTreeMap<String, MxAnswer>,
     addresses: BTreeMap<String, Vec<IpAddr>>,
+    texts: BTreeMap<String, String>,
     chance: Chance,
     troubled: f64,
     is_healed: AtomicBool,
 }
 
 impl Zones {
-    /// The zones of a plan whose hosts have these addresses.
+    /// The zones of a plan whose hosts have these addresses, and whose names these texts.
     pub(super) fn of(
         plan: &Plan,
         addresses: BTreeMap<String, Vec<IpAddr>>,
+        texts: BTreeMap<String, String>,
         chance: Chance,
         troubled: f64,
     ) -> Self {
@@ -61,6 +63,7 @@ impl Zones {
         Self {
             mx: served.chain(broken).collect(),
             addresses,
+            texts,
             chance,
             troubled,
             is_healed: AtomicBool::new(false),
@@ -128,5 +131,15 @@ impl Dns for Names {
         known.map_or(HostAnswer::NoSuchHost, |found| {
             HostAnswer::Addresses(found.clone())
         })
+    }
+}
+
+impl Texts for Names {
+    async fn texts(&self, name: &str) -> Vec<String> {
+        self.life.gate().await;
+        let is_answered = self.zones.look_up().await;
+        self.life.gate().await;
+        let known = self.zones.texts.get(name).filter(|_| is_answered);
+        known.into_iter().cloned().collect()
     }
 }

@@ -20,12 +20,16 @@ use super::{
     journal::{Disk, MemJournal},
     life::Life,
     names::{Names, Zones},
+    post::Post,
     troubled::{Server, StoreLine},
     weather::Ends,
 };
 use crate::{
     compose::Identity,
-    engine::{Desk, Engine},
+    engine::{
+        Desk, Engine,
+        feedback::{self, Feedback, FeedbackDesk},
+    },
     port::World,
 };
 
@@ -35,7 +39,7 @@ pub(super) struct Surroundings {
     dns: Names,
     dial: Calls,
     journal: MemJournal,
-    clock: Arc<NodeClock>,
+    clock: NodeClock,
     dice: Chance,
 }
 
@@ -87,6 +91,8 @@ pub(super) struct Common {
     pub(super) server: Arc<Server>,
     pub(super) exchange: Arc<Exchange>,
     pub(super) zones: Arc<Zones>,
+    pub(super) post: Arc<Post>,
+    pub(super) feedback: FeedbackDesk,
     pub(super) is_healed: Arc<AtomicBool>,
     pub(super) journal_troubled: f64,
     pub(super) ends: Ends,
@@ -110,7 +116,7 @@ pub(super) struct Node {
     pub(super) number: usize,
     pub(super) common: Common,
     pub(super) desk: Arc<Desk>,
-    pub(super) clock: Arc<NodeClock>,
+    pub(super) clock: NodeClock,
     disk: Arc<Disk>,
     chance: Chance,
     processes: u32,
@@ -142,7 +148,7 @@ impl Node {
         let purpose = format!("node {number}");
         Self {
             number,
-            clock: Arc::new(NodeClock::new(common.time)),
+            clock: NodeClock::new(common.time),
             chance: Chance::new(common.seed, &purpose),
             common,
             desk,
@@ -177,7 +183,13 @@ impl Node {
         surroundings.journal.open();
         self.common.book.tell(format!("{process} starts"));
         let halt = stop.child_token();
+        let reading = feedback::serve(
+            Arc::new(self.feedback(process, &life)),
+            self.clock.clone(),
+            halt.clone(),
+        );
         let engine = Engine::new(Arc::new(surroundings), Arc::clone(&self.desk));
+        let working = async { tokio::join!(engine.run(halt.clone()), reading) };
         let hand = async {
             match end {
                 End::After(moment) => {
@@ -197,7 +209,7 @@ impl Node {
             biased;
             () = life.ended() => true,
             () = hand => true,
-            () = engine.run(halt.clone()) => false,
+            _ = working => false,
         };
         self.bury(process, died);
         died
@@ -244,20 +256,39 @@ impl Node {
         }
     }
 
+    /// The reading of what comes back.
+    fn feedback(&self, process: Process, life: &Arc<Life>) -> Feedback<StoreLine, Names, ()> {
+        Feedback {
+            store: self.line(process, life),
+            dns: self.names(life),
+            watch: (),
+            desk: self.common.feedback.clone(),
+        }
+    }
+
+    fn line(&self, process: Process, life: &Arc<Life>) -> StoreLine {
+        StoreLine {
+            server: Arc::clone(&self.common.server),
+            process,
+            life: Arc::clone(life),
+        }
+    }
+
+    fn names(&self, life: &Arc<Life>) -> Names {
+        Names {
+            zones: Arc::clone(&self.common.zones),
+            life: Arc::clone(life),
+        }
+    }
+
     fn surroundings(&self, process: Process, life: &Arc<Life>) -> Surroundings {
         let common = &self.common;
         let chance = |what: &str| Chance::new(common.seed, &format!("{what} of {process}"));
+        let (store, dns) = (self.line(process, life), self.names(life));
         let life = || Arc::clone(life);
         Surroundings {
-            store: StoreLine {
-                server: Arc::clone(&common.server),
-                process,
-                life: life(),
-            },
-            dns: Names {
-                zones: Arc::clone(&common.zones),
-                life: life(),
-            },
+            store,
+            dns,
             dial: Calls {
                 exchange: Arc::clone(&common.exchange),
                 process,
@@ -272,7 +303,7 @@ impl Node {
                 is_healed: Arc::clone(&common.is_healed),
                 book: Arc::clone(&common.book),
             },
-            clock: Arc::clone(&self.clock),
+            clock: self.clock.clone(),
             dice: chance("dice"),
         }
     }

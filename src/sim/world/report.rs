@@ -17,7 +17,7 @@ use super::{
 };
 
 /// One of so many seeds also compares the two worlds of promise 8, which costs as much as two more.
-const FAIR_EVERY: u64 = 8;
+const FAIR_EVERY: u64 = 4;
 
 /// Letters of that comparison: enough to fill what one node holds.
 const FAIR_LETTERS: usize = 20;

@@ -28,6 +28,9 @@ use crate::{
 /// Where nobody ever answers.
 pub(super) const SILENT: &str = "silent.example";
 
+/// Whose domain that is.
+pub(super) const HINDERING: &str = "silent";
+
 /// Who lives where, in shares of the whole.
 const DOMAINS: [(&str, u64); 13] = [
     ("mail.ru", 20),
@@ -370,7 +373,7 @@ fn half_dead() -> ProviderPlan {
 
 fn silent() -> ProviderPlan {
     let mut plan = provider(
-        "silent",
+        HINDERING,
         Dialect::Postfix,
         Temper::generous(),
         &[SILENT],

@@ -16,7 +16,10 @@ use crate::{
     mail::{
         Content, EventKind, LetterId, Next, Reason, Scope, State, Suppression, Timestamp, Verdict,
     },
-    port::{LeaseAsk, Leased, Settlement},
+    port::{
+        LeaseAsk, Leased, Settlement,
+        inbound::{Kept, LateSettlement, Settled},
+    },
 };
 
 /// Letters enough for every law to have something to judge.
@@ -64,6 +67,12 @@ enum Careless {
     Overlooks,
     /// The text of one letter gets into another.
     Mixes,
+    /// Mails that came back are put aside.
+    Shelves,
+    /// Late words are heard, and nothing comes of them.
+    Shrugs,
+    /// Late words are forgotten as soon as they were heard.
+    Forgoes,
     /// Claims end by the clock of whoever looks.
     Hurries,
     /// Lanes have all the room they like, and always the same one comes first.
@@ -92,6 +101,22 @@ impl Hand for Careless {
             tables.reclaim(now.minus(LEASE));
         }
         tables.promote(now, max)
+    }
+
+    fn take(&self, tables: &mut Tables, now: Timestamp, until: Timestamp, max: u32) -> Vec<Kept> {
+        if matches!(self, Self::Shelves) {
+            return Vec::new();
+        }
+        tables.take(now, until, max)
+    }
+
+    fn settle_late(&self, tables: &mut Tables, settlement: &LateSettlement) -> Settled {
+        match self {
+            Self::Shrugs => return Settled::Done,
+            Self::Forgoes => tables.forget_words(),
+            _ => {}
+        }
+        tables.settle_late(settlement)
     }
 
     fn settle(&self, tables: &mut Tables, batch: &[Settlement]) -> Vec<LetterId> {
@@ -263,13 +288,47 @@ fn an_entry_without_proof_breaks_the_law_of_proof() {
 }
 
 #[test]
+fn a_mail_put_aside_breaks_the_law_of_reading() {
+    check("what came back is read", |_, terms| {
+        terms.hand = Careless::Shelves.hand();
+    });
+}
+
+#[test]
+fn a_word_that_changes_nothing_breaks_the_law_of_proven_words() {
+    check("a proven word acts", |_, terms| {
+        terms.hand = Careless::Shrugs.hand();
+    });
+}
+
+#[test]
+fn a_forgers_secret_among_ours_breaks_the_laws_of_proof() {
+    check("forgery changes nothing", |_, terms| {
+        terms.is_gullible = true;
+    });
+    check("only proof suppresses", |_, terms| {
+        terms.is_gullible = true;
+    });
+}
+
+#[test]
+fn a_word_heard_twice_breaks_the_law_of_one_hearing() {
+    check("the same word counts once", |_, terms| {
+        terms.hand = Careless::Forgoes.hand();
+    });
+}
+
+#[test]
 fn a_favoured_host_breaks_the_law_of_fairness() {
     let careless = || Terms {
         hand: Careless::Favours.hand(),
         ..Terms::usual()
     };
-    assert_eq!(fair::judge(0, 20, Terms::usual).unwrap(), [""; 0]);
-    assert_ne!(fair::judge(0, 20, careless).unwrap(), [""; 0]);
+    // The one is dead, the other slow.
+    for seed in [0, 4] {
+        assert_eq!(fair::judge(seed, 20, Terms::usual).unwrap(), [""; 0]);
+        assert_ne!(fair::judge(seed, 20, careless).unwrap(), [""; 0]);
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! statement whose answer was given up may still come into effect long after. Every statement is two steps, so that a
 //! process can die before it and between it and its answer. What commits is in the book. Leaves rows to `store`.
 
+mod late;
+
 use std::{
     io,
     sync::{
@@ -27,6 +29,7 @@ use crate::{
     port::{
         AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
         Parked, Settlement, Store, StoreError, SuppressionNews, Tenure, TlsStore,
+        inbound::{Kept, LateSettlement, Settled},
     },
 };
 
@@ -49,6 +52,14 @@ pub(super) trait Hand: Send + Sync {
 
     fn promote(&self, tables: &mut Tables, now: Timestamp, max: u32) -> u64 {
         tables.promote(now, max)
+    }
+
+    fn take(&self, tables: &mut Tables, now: Timestamp, until: Timestamp, max: u32) -> Vec<Kept> {
+        tables.take(now, until, max)
+    }
+
+    fn settle_late(&self, tables: &mut Tables, settlement: &LateSettlement) -> Settled {
+        tables.settle_late(settlement)
     }
 }
 
@@ -117,6 +128,7 @@ impl Server {
 }
 
 /// One process's line.
+#[derive(Clone)]
 pub(super) struct StoreLine {
     pub(super) server: Arc<Server>,
     pub(super) process: Process,
@@ -319,46 +331,60 @@ impl Store for StoreLine {
 impl Server {
     /// Settles, and tells the book what it brought about.
     fn settle(&self, process: Process, batch: &[Settlement]) -> Vec<LetterId> {
-        let (lost, news) = self.store.change(|tables| {
-            let before: Vec<_> = batch
-                .iter()
-                .map(|settlement| events(tables, settlement))
-                .collect();
-            let known: Vec<_> = tables.suppressions.keys().cloned().collect();
+        self.watching(|tables| {
+            let count = |tables: &Tables, id| events(tables, id);
+            let before: Vec<_> = batch.iter().map(|one| count(tables, one.id)).collect();
             let lost = self.hand.settle(tables, batch);
-            let counted = batch.iter().zip(before);
-            let lines = counted
-                .filter(|(settlement, before)| events(tables, settlement) > *before)
-                .map(|(settlement, _)| line(tables, settlement));
-            let lines: Vec<String> = lines.flatten().collect();
-            let bans: Vec<_> = tables
-                .suppressions
-                .iter()
-                .filter(|(key, _)| !known.contains(key))
-                .map(|(_, entry)| entry.clone())
-                .collect();
-            (lost, (lines, bans))
-        });
-        for line in news.0 {
+            for (settlement, before) in batch.iter().zip(before) {
+                if count(tables, settlement.id) > before {
+                    self.tell_last(process, tables, settlement.id);
+                }
+            }
+            lost
+        })
+    }
+
+    fn settle_late(&self, process: Process, settlement: &LateSettlement) -> Settled {
+        self.watching(|tables| {
+            let before = events(tables, settlement.id);
+            let settled = self.hand.settle_late(tables, settlement);
+            if events(tables, settlement.id) > before {
+                self.tell_last(process, tables, settlement.id);
+            }
+            settled
+        })
+    }
+
+    fn tell_last(&self, process: Process, tables: &Tables, id: LetterId) {
+        if let Some(line) = line(tables, id) {
             self.book.tell(format!("{process} settles {line}"));
         }
-        for ban in news.1 {
-            self.book
-                .tell(format!("{} is suppressed: {}", ban.address, ban.evidence));
-            self.book.banned(&ban.address, &ban.scope, false);
-        }
-        lost
+    }
+
+    /// Carries out a statement and notes which entries of the suppression ledger it made.
+    fn watching<T>(&self, statement: impl FnOnce(&mut Tables) -> T) -> T {
+        self.store.change(|tables| {
+            let known: Vec<_> = tables.suppressions.keys().cloned().collect();
+            let result = statement(tables);
+            let made = tables.suppressions.iter();
+            for (_, entry) in made.filter(|(key, _)| !known.contains(key)) {
+                let (address, evidence) = (&entry.address, &entry.evidence);
+                self.book
+                    .tell(format!("{address} is suppressed: {evidence}"));
+                self.book.banned(entry, false);
+            }
+            result
+        })
     }
 }
 
-fn events(tables: &Tables, settlement: &Settlement) -> usize {
-    let row = tables.letters.get(&settlement.id);
-    row.map_or(0, |row| row.events.len())
+fn events(tables: &Tables, id: LetterId) -> usize {
+    tables.letters.get(&id).map_or(0, |row| row.events.len())
 }
 
 /// What a settlement has made of a letter.
-fn line(tables: &Tables, settlement: &Settlement) -> Option<String> {
-    let row = tables.letters.get(&settlement.id)?;
+fn line(tables: &Tables, id: LetterId) -> Option<String> {
+    let row = tables.letters.get(&id)?;
     let last = row.events.last()?;
     let state = row.state.map_or("queued", State::name);
     let words = last.text.as_deref().unwrap_or_default();

@@ -22,6 +22,8 @@ pub(super) struct Weather {
     pub(super) dns: f64,
     /// Notes in the crash journal that fail.
     pub(super) journal: f64,
+    /// What comes back about letters.
+    pub(super) mails: Mails,
     /// Processes that die at a step, at a moment, with their machine, or are restarted in order.
     pub(super) ends: Ends,
     /// How far a node's clock may be set off while the weather lasts, either way.
@@ -64,6 +66,25 @@ pub(super) struct Troubles {
     pub(super) news_missed: f64,
 }
 
+/// What comes back, in shares of the letters in mailboxes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mails {
+    /// Given up by the receiver after all.
+    pub(super) bounced: f64,
+    /// The receiver says that it is still trying.
+    pub(super) delayed: f64,
+    /// The reader complains.
+    pub(super) complained: f64,
+    /// The reader writes to the unsubscribe address.
+    pub(super) unsubscribed: f64,
+    /// Whoever the letter was sent on to says that it bounced.
+    pub(super) onlookers: f64,
+    /// Somebody makes something up.
+    pub(super) forged: f64,
+    /// Of all these, those that come twice.
+    pub(super) twice: f64,
+}
+
 /// How processes end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ends {
@@ -87,6 +108,7 @@ impl Weather {
             store: Troubles::default(),
             dns: 0.0,
             journal: 0.0,
+            mails: Mails::default(),
             ends: Ends::default(),
             clock_jump: Duration::ZERO,
             clock_offset: Duration::ZERO,
@@ -138,6 +160,15 @@ impl Weather {
             // Several leases: whoever goes by clocks takes the claims of the living.
             clock_jump: span(45_000),
             clock_offset: span(45_000),
+            mails: Mails {
+                bounced: share(0.2),
+                delayed: share(0.2),
+                complained: share(0.2),
+                unsubscribed: share(0.2),
+                onlookers: share(0.1),
+                forged: share(0.6),
+                twice: share(0.6),
+            },
         }
     }
 }

@@ -1,18 +1,20 @@
 //! Both stores behind one set of doors.
 //!
-//! Owns [`Bench`]: the statements of the engine are those of `port::Store`; what is not the engine's, each store does in its
-//! own way.
+//! Owns [`Bench`]: the statements of the engine are those of `port::Store` and `port::inbound::LateStore`; what is not the
+//! engine's, each store does in its own way.
 
 use postrider::{
     mail::{
-        Address, Content, Event, Letter, LetterId, Mailbox, Recipient, Scope, Shard, State,
-        Timestamp,
+        Address, Content, Event, IncomingId, Letter, LetterId, Mailbox, Recipient, Scope, Shard,
+        State, Timestamp,
     },
-    port::Store,
+    policy::StreamKind,
+    port::{Store, inbound::LateStore},
     sim::world::MemStore,
     store::{Answer, PgStore},
 };
 use serde_json::json;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::support::{self, SIZE_MAX_BYTES, ban};
@@ -27,19 +29,52 @@ pub(super) struct Wish {
 
 /// A store with the doors that are not the engine's.
 pub(super) trait Bench {
-    type Store: Store;
+    type Store: Store + LateStore;
 
     fn store(&self) -> &Self::Store;
     async fn enqueue(&self, wish: &Wish, now: Timestamp) -> Option<LetterId>;
     async fn suppress(&self, address: &str, scope: Scope);
     async fn standing(&self, id: LetterId) -> (State, Option<Timestamp>, Vec<Event>);
+    /// Makes a letter's row one that cannot be read.
+    async fn spoil(&self, id: LetterId);
+    /// What a mail turned out to be, once it was read: kind, effect, proof, letter, words.
+    async fn understood(&self, id: IncomingId) -> Option<String>;
 }
 
-impl Bench for PgStore {
-    type Store = Self;
+/// Variables of every letter: what its content is measured by.
+pub(super) const VARIABLES: &str = r#"{"name": "Анна"}"#;
 
-    fn store(&self) -> &Self {
-        self
+/// The store on PostgreSQL, with a way past it.
+pub(super) struct Postgres {
+    store: PgStore,
+    pool: PgPool,
+}
+
+impl Postgres {
+    /// A new one, empty.
+    pub(super) async fn new() -> Self {
+        let pool = support::database().await;
+        Self {
+            store: support::store(&pool).await,
+            pool,
+        }
+    }
+}
+
+/// The store in memory, empty.
+pub(super) fn memory() -> MemStore {
+    let streams = [
+        ("marketing".to_owned(), StreamKind::Marketing),
+        ("transactional".to_owned(), StreamKind::Transactional),
+    ];
+    MemStore::new(streams)
+}
+
+impl Bench for Postgres {
+    type Store = PgStore;
+
+    fn store(&self) -> &PgStore {
+        &self.store
     }
 
     async fn enqueue(&self, wish: &Wish, now: Timestamp) -> Option<LetterId> {
@@ -48,7 +83,7 @@ impl Bench for PgStore {
             fields["send_at"] = at.to_string().into();
         }
         let letters = [support::letter(&wish.to, fields)];
-        let answers = PgStore::enqueue(self, &letters, SIZE_MAX_BYTES, now).await;
+        let answers = self.store.enqueue(&letters, SIZE_MAX_BYTES, now).await;
         match answers.unwrap().remove(0) {
             Answer::Accepted(id) => Some(id),
             Answer::Suppressed { .. } => None,
@@ -57,14 +92,32 @@ impl Bench for PgStore {
     }
 
     async fn suppress(&self, address: &str, scope: Scope) {
-        PgStore::suppress(self, &ban(address, scope)).await.unwrap();
+        self.store.suppress(&ban(address, scope)).await.unwrap();
     }
 
     async fn standing(&self, id: LetterId) -> (State, Option<Timestamp>, Vec<Event>) {
-        let letter = self.letter(id).await.unwrap().unwrap();
-        let lines = self.history(id).await.unwrap();
+        let letter = self.store.letter(id).await.unwrap().unwrap();
+        let lines = self.store.history(id).await.unwrap();
         let events = lines.into_iter().map(|line| line.event).collect();
         (letter.state, letter.due_at, events)
+    }
+
+    async fn spoil(&self, id: LetterId) {
+        let spoilt = "update postrider.letter set from_address = 'not an address' where id = $1";
+        sqlx::query(spoilt)
+            .bind(id.0)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
+    async fn understood(&self, id: IncomingId) -> Option<String> {
+        let view = self.store.inbound(id).await.unwrap().unwrap();
+        view.read_at?;
+        Some(format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            view.kind?, view.effect?, view.proof, view.letter, view.detail?
+        ))
     }
 }
 
@@ -93,7 +146,11 @@ impl Bench for MemStore {
             },
             from: mailbox("news@example.com"),
             reply_to: None,
-            content: Content::Raw(Vec::new()),
+            content: Content::Template {
+                name: "digest".to_owned(),
+                variables: VARIABLES.to_owned(),
+                parts: Vec::new(),
+            },
             tags: Vec::new(),
             enqueued_at: now,
             send_at: wish.send_at,
@@ -109,5 +166,21 @@ impl Bench for MemStore {
     async fn standing(&self, id: LetterId) -> (State, Option<Timestamp>, Vec<Event>) {
         let standing = self.letter(id).unwrap();
         (standing.state, standing.due, standing.events)
+    }
+
+    async fn spoil(&self, id: LetterId) {
+        MemStore::spoil(self, id, "from");
+    }
+
+    async fn understood(&self, id: IncomingId) -> Option<String> {
+        let understood = self.mail(id).unwrap().1?;
+        Some(format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            understood.kind.name(),
+            understood.effect.name(),
+            understood.proof.map(|proof| proof.name().to_owned()),
+            understood.letter,
+            understood.detail
+        ))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Case;
+use super::{Case, first_value};
 use crate::{
     bounce::mail::draft::Draft,
     mail::{Action, EnhancedCode},
@@ -29,17 +29,10 @@ pub(in crate::bounce::mail) fn notification(text: &str) -> Option<Value> {
     }
 }
 
-/// The first value of a text; SNS writes words for people behind it.
-fn first_value(text: &str) -> Option<Value> {
-    serde_json::Deserializer::from_str(text)
-        .into_iter()
-        .next()?
-        .ok()
-}
-
 /// Whether it tells of a bounce or a delivery.
 pub(super) fn is_delivery(told: &Value) -> bool {
-    told["bounce"].is_object() || told["delivery"].is_object()
+    let parts = ["bounce", "delivery", "deliveryDelay"];
+    parts.iter().any(|part| told[*part].is_object())
 }
 
 fn recipients(told: &Value) -> Vec<Draft> {
@@ -47,22 +40,22 @@ fn recipients(told: &Value) -> Vec<Draft> {
         .as_str()
         .or_else(|| told["eventType"].as_str());
     match kind {
-        Some("Bounce") => bounced(&told["bounce"]),
+        Some("Bounce") => bounced(&told["bounce"]["bouncedRecipients"], Action::Failed),
+        Some("DeliveryDelay") => {
+            bounced(&told["deliveryDelay"]["delayedRecipients"], Action::Delayed)
+        }
         Some("Delivery") => delivered(&told["delivery"]),
         _ => Vec::new(),
     }
 }
 
-fn bounced(bounce: &Value) -> Vec<Draft> {
-    let list = bounce["bouncedRecipients"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+fn bounced(list: &Value, action: Action) -> Vec<Draft> {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let draft = |one: &Value| {
         let words = one["diagnosticCode"].as_str().unwrap_or_default();
         let status = one["status"].as_str().and_then(EnhancedCode::parse_prefix);
         Some(Draft {
-            action: Some(Action::Failed),
+            action: Some(action),
             status,
             ..Draft::new(one["emailAddress"].as_str()?, words)
         })

@@ -10,8 +10,11 @@ mod labelled;
 mod local;
 mod malformed;
 mod returned;
+mod sendgrid;
 mod smtpd;
 mod transcript;
+
+pub(super) use sendgrid::complaint as sendgrid_complaint;
 
 use super::{
     draft::Draft, field::Fields, listed, notice::Notice, part::Mail, reply, sender::Sender,
@@ -39,10 +42,14 @@ pub(super) struct Form {
 }
 
 /// The forms, in the order in which they are tried.
-const FORMS: [Form; 11] = [
+const FORMS: [Form; 12] = [
     Form {
         name: "amazon-sns",
         read: amazon::read,
+    },
+    Form {
+        name: "sendgrid",
+        read: sendgrid::read,
     },
     Form {
         name: "fields-in-text",
@@ -101,7 +108,15 @@ pub(super) fn notification(case: &Case<'_, '_>) -> Option<serde_json::Value> {
 
 /// Whether the mail is a notification for machines about a delivery.
 pub(super) fn is_notification(case: &Case<'_, '_>) -> bool {
-    notification(case).is_some_and(|told| amazon::is_delivery(&told))
+    notification(case).is_some_and(|told| amazon::is_delivery(&told)) || sendgrid::is_delivery(case)
+}
+
+/// The first value of a text in JSON; SNS writes words for people behind it.
+fn first_value(text: &str) -> Option<serde_json::Value> {
+    serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .next()?
+        .ok()
 }
 
 /// The replies in a notice that stand apart from the addresses.

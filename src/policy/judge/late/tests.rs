@@ -38,7 +38,7 @@ fn told(action: Action, class: Option<(Class, Term)>) -> LateWord {
         finding: class.map(|(class, term)| Finding {
             class,
             term,
-            rule: "a-rule".to_owned(),
+            rule: "a-rule",
             retry_after: None,
             greylisted: false,
         }),

@@ -2,7 +2,10 @@
 //!
 //! Owns the laws about states, terminal events and mailboxes.
 
-use super::{Breaches, Facts};
+use super::{
+    Breaches, Facts,
+    late::{bounced_late, is_late},
+};
 use crate::{
     mail::{Event, EventKind, LetterId, State},
     sim::world::store::Row,
@@ -47,7 +50,16 @@ fn ends_once(row: &Row, state: State) -> bool {
         .filter(|event| event.kind != EventKind::InDoubt)
         .collect();
     let last = ends.last().map(|event| event.kind.name());
-    let wanted = usize::from(state != State::InDoubt);
+    // A late report moves `delivered` to `bounced`: the one end that follows another.
+    let moved = match sure[..] {
+        [first, second] => {
+            first.kind == EventKind::Delivered
+                && second.kind == EventKind::Bounced
+                && is_late(second)
+        }
+        _ => false,
+    };
+    let wanted = usize::from(state != State::InDoubt) + usize::from(moved);
     sure.len() == wanted && last == Some(state.name())
 }
 
@@ -90,11 +102,9 @@ pub(super) fn delivered_means_in_the_mailbox(facts: &Facts) -> Breaches {
                 ));
             }
         }
-        let is_admitted = row.state == Some(State::Delivered)
-            || row
-                .events
-                .iter()
-                .any(|event| event.kind == EventKind::InDoubt);
+        let admits =
+            |event: &Event| matches!(event.kind, EventKind::Delivered | EventKind::InDoubt);
+        let is_admitted = row.events.iter().any(admits) || bounced_late(facts, *id);
         if !copies.is_empty() && !is_admitted {
             breaches.push(format!(
                 "{} lies in its mailbox: {}",
@@ -111,7 +121,7 @@ pub(super) fn what_was_heard_is_delivered(facts: &Facts) -> Breaches {
     let heard = facts.letters.iter().filter(|(id, row)| {
         let copies = facts.copies(**id);
         let is_known = copies.iter().any(|(_, copy)| facts.is_known(**id, copy));
-        is_known && row.state != Some(State::Delivered)
+        is_known && row.state != Some(State::Delivered) && !bounced_late(facts, **id)
     });
     heard
         .map(|(id, row)| {

@@ -1,37 +1,38 @@
 //! Promise 4: limits hold as the provider sees them.
 //!
-//! Owns the law about connections. The limits of today are those of one process; a limit over all nodes together needs
-//! shaping that nodes share.
+//! Owns the law about connections, counted at the receiver: those of each process, and those of all nodes together. Until
+//! nodes share their shaping, what all may have together is the sum of what each may have; the counting stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Breaches, Facts};
+use crate::sim::world::book::Connection;
 
-/// No process has more connections to a site than it may, and none carries more letters than it may.
+/// No process has more connections to a site than it may, nor all nodes together, and none carries more letters than it may.
 pub(super) fn limits_hold(facts: &Facts) -> Breaches {
-    connections(facts)
-        .into_iter()
-        .chain(letters(facts))
-        .collect()
+    let each = facts.limits.connections_per_site;
+    let of_each = connections(facts, each, |connection| connection.process.to_string());
+    let of_all = connections(facts, each * facts.nodes, |_| "all nodes".to_owned());
+    let breaches = of_each.into_iter().chain(of_all);
+    breaches.chain(letters(facts)).collect()
 }
 
-fn connections(facts: &Facts) -> Breaches {
+/// Who of those that `whose` tells apart had more connections to a site at one moment than allowed.
+fn connections(facts: &Facts, allowed: usize, whose: impl Fn(&Connection) -> String) -> Breaches {
     // What closes at a moment is gone before what opens at it.
     let mut changes: BTreeMap<_, BTreeSet<(Duration, bool, usize)>> = BTreeMap::new();
     for (number, connection) in facts.pages.connections.iter().enumerate() {
-        let changes = changes
-            .entry((connection.process, &connection.site))
-            .or_default();
+        let of = (whose(connection), &connection.site);
+        let changes = changes.entry(of).or_default();
         changes.insert((connection.opened, true, number));
         changes.extend(connection.closed.map(|closed| (closed, false, number)));
     }
-    let allowed = facts.limits.connections_per_site;
     let peaks = changes.iter().map(|(of, changes)| (of, peak(changes)));
     peaks
         .filter(|(_, peak)| *peak > allowed)
-        .map(|((process, site), peak)| {
-            format!("{process} had {peak} connections to {site}, and {allowed} are allowed")
+        .map(|((whose, site), peak)| {
+            format!("{whose} had {peak} connections to {site}, and {allowed} are allowed")
         })
         .collect()
 }

@@ -5,9 +5,11 @@
 
 mod copies;
 mod fates;
+mod late;
 mod limits;
 mod quality;
 mod suppressed;
+mod words;
 
 use super::facts::Facts;
 
@@ -24,7 +26,7 @@ pub(super) struct Law {
 }
 
 /// Every law over one world.
-pub(super) const LAWS: [Law; 10] = [
+pub(super) const LAWS: [Law; 14] = [
     law(
         "every letter has one fate",
         1,
@@ -66,6 +68,14 @@ pub(super) const LAWS: [Law; 10] = [
         "only proof suppresses",
         6,
         suppressed::only_proof_suppresses,
+    ),
+    law("what came back is read", 1, words::what_came_back_is_read),
+    law("a proven word acts", 3, words::a_proven_word_acts),
+    law("forgery changes nothing", 6, words::forgery_changes_nothing),
+    law(
+        "the same word counts once",
+        6,
+        words::the_same_word_counts_once,
     ),
 ];
 

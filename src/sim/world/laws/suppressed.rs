@@ -2,14 +2,14 @@
 //!
 //! Owns the laws about entries of the ledger.
 
-use super::{Breaches, Facts};
+use super::{Breaches, Facts, words::was_said};
 use crate::{
-    mail::Letter,
+    mail::{Letter, Reason},
     policy::{StreamKind, suppress::stops},
     sim::{
         dialect::Refusal,
         world::{
-            book::{Attempt, Ban},
+            book::{Attempt, Ban, Says},
             desk::STREAMS,
         },
     },
@@ -45,23 +45,32 @@ fn forbids(ban: &Ban, letter: &Letter, attempt: &Attempt) -> bool {
         && stops(&ban.scope, &letter.stream, kind)
 }
 
-/// An entry that no operator made stands on a receiver's word about that very mailbox, or on its domain's DNS.
+/// An entry that no operator made stands on a receiver's word about that very mailbox, then or later, on its domain's DNS, or on
+/// its reader's own.
 pub(super) fn only_proof_suppresses(facts: &Facts) -> Breaches {
     let made = facts.pages.bans.iter().filter(|ban| !ban.by_operator);
     let unproven = made.filter(|ban| !is_proven(facts, ban));
     unproven
         .map(|ban| {
             format!(
-                "{} is suppressed, and no receiver said that it is no mailbox",
-                ban.address
+                "{} is suppressed as {}, and nobody said so who could know",
+                ban.address,
+                ban.reason.name()
             )
         })
         .collect()
 }
 
 fn is_proven(facts: &Facts, ban: &Ban) -> bool {
-    let refusals = facts.pages.refusals.get(&ban.address.to_string());
+    let reader = ban.address.to_string();
+    let says = match ban.reason {
+        Reason::Complaint => return was_said(facts, &reader, Says::Complained),
+        Reason::Unsubscribe => return was_said(facts, &reader, Says::Unsubscribed),
+        Reason::HardBounce | Reason::Manual => Says::Bounced,
+    };
+    let refusals = facts.pages.refusals.get(&reader);
     let mut refusals = refusals.into_iter().flatten();
     refusals.any(|refusal| matches!(refusal, Refusal::UnknownUser | Refusal::Disabled))
+        || was_said(facts, &reader, says)
         || facts.broken_domains.contains(ban.address.domain().as_str())
 }

@@ -6,8 +6,10 @@
 
 mod claims;
 mod holds;
+mod late;
 mod lease;
 mod pace;
+mod paces;
 mod settle;
 mod tables;
 
@@ -19,13 +21,17 @@ use std::{
 use tokio::sync::{Notify, broadcast};
 
 pub use self::tables::Standing;
-pub(super) use self::tables::{Row, Tables};
+pub(super) use self::tables::{Mail, Row, Tables};
 use crate::{
-    mail::{Address, Hold, HoldId, HoldOn, Letter, LetterId, Shard, Suppression, Timestamp},
+    mail::{
+        Address, Hold, HoldId, HoldOn, Incoming, IncomingId, Letter, LetterId, Shard, Statistics,
+        Suppression, Timestamp, Unsendable,
+    },
     policy::StreamKind,
     port::{
         AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
         Parked, Settlement, Store, StoreError, SuppressionNews, Tenure, TlsStore,
+        inbound::{self, Intake, Kept, LateSettlement, LateStore, Settled, Understood},
     },
 };
 
@@ -78,6 +84,21 @@ impl MemStore {
     /// How a letter stands, with its history.
     pub fn letter(&self, id: LetterId) -> Option<Standing> {
         self.tables().standing(id)
+    }
+
+    /// Makes a letter's row one that cannot be read as a letter, for want of a good `field`.
+    pub fn spoil(&self, id: LetterId, field: &str) {
+        let flaw = Unsendable::new(field, "cannot be read");
+        if let Some(row) = self.tables().letters.get_mut(&id) {
+            row.flaw = Some(flaw);
+        }
+    }
+
+    /// A mail that came in, and what it turned out to be once it was read.
+    pub fn mail(&self, id: IncomingId) -> Option<(Incoming, Option<Understood>)> {
+        let tables = self.tables();
+        let mail = tables.inbound.get(&id)?;
+        Some((mail.incoming.clone(), mail.understood.clone()))
     }
 
     /// Tells every listener that it may have missed something.
@@ -205,5 +226,59 @@ impl Store for MemStore {
             }
         };
         let _ = tokio::time::timeout(patience, looks).await;
+    }
+}
+
+impl Intake for MemStore {
+    async fn keep(&self, mail: Incoming) -> Result<IncomingId, StoreError> {
+        Ok(self.tables().keep(mail))
+    }
+}
+
+impl LateStore for MemStore {
+    async fn take(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        max: u32,
+    ) -> Result<Vec<Kept>, StoreError> {
+        Ok(self.tables().take(now, until, max))
+    }
+
+    async fn standing(
+        &self,
+        id: LetterId,
+        _: Shard,
+    ) -> Result<Option<inbound::Standing>, StoreError> {
+        Ok(self.tables().late_standing(id))
+    }
+
+    async fn settle_late(&self, settlement: &LateSettlement) -> Result<Settled, StoreError> {
+        Ok(self.change(|tables| tables.settle_late(settlement)))
+    }
+
+    async fn suppress_reported(&self, entry: &Suppression) -> Result<(), StoreError> {
+        self.change(|tables| tables.ban(entry));
+        Ok(())
+    }
+
+    async fn keep_statistics(&self, report: &Statistics, _: Timestamp) -> Result<(), StoreError> {
+        self.tables().keep_statistics(report);
+        Ok(())
+    }
+
+    async fn close(
+        &self,
+        id: IncomingId,
+        _: Timestamp,
+        understood: &Understood,
+    ) -> Result<(), StoreError> {
+        self.tables().close(id, understood);
+        Ok(())
+    }
+
+    async fn postpone(&self, id: IncomingId, until: Timestamp) -> Result<(), StoreError> {
+        self.tables().postpone(id, until);
+        Ok(())
     }
 }

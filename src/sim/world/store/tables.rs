@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     mail::{
-        Event, EventKind, Hold, HoldId, Letter, LetterId, Reason, Scope, State, Suppression,
-        Timestamp,
+        Event, EventKind, Hold, HoldId, Incoming, IncomingId, Letter, LetterId, Reason, Scope,
+        State, Statistics, Suppression, Timestamp, Unsendable,
     },
     policy::{StreamKind, suppress::stops},
-    port::{Lane, LeaseId, LeasedLetter},
+    port::{Broken, Lane, LeaseId, LeasedLetter, inbound::Understood},
 };
 
 /// How a letter stands.
@@ -35,6 +35,8 @@ pub(in super::super) struct Row {
     /// Under whose claim it was put in doubt.
     pub(super) in_doubt_lease: Option<LeaseId>,
     pub(in super::super) events: Vec<Event>,
+    /// What is wrong with the row, if something is.
+    pub(super) flaw: Option<Unsendable>,
 }
 
 /// A letter that is still to be done.
@@ -50,6 +52,17 @@ pub(super) struct Queued {
     pub(super) in_doubt_lease: Option<LeaseId>,
 }
 
+/// A mail that came in.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Mail {
+    /// As it came.
+    pub(in super::super) incoming: Incoming,
+    /// When it is read next, while it is unread.
+    pub(super) due: Timestamp,
+    /// What it turned out to be, once it was read.
+    pub(in super::super) understood: Option<Understood>,
+}
+
 /// Everything that is stored.
 #[derive(Debug, Default)]
 pub(in super::super) struct Tables {
@@ -58,12 +71,17 @@ pub(in super::super) struct Tables {
     lanes: BTreeMap<String, Lane>,
     pub(in super::super) suppressions: BTreeMap<(String, Scope), Suppression>,
     streams: BTreeMap<String, StreamKind>,
+    pub(in super::super) inbound: BTreeMap<IncomingId, Mail>,
+    /// Which late words were heard about which letters.
+    pub(super) late_words: BTreeSet<(LetterId, &'static str, [u8; 32])>,
+    /// Reports in sum by reporter, id and domain: each is kept once.
+    statistics: BTreeMap<(String, String, String), Statistics>,
     /// Holds that were ever laid; `false` when lifted.
     pub(super) holds: Vec<(Hold, bool)>,
     /// Address keys whose entries have changed in this statement.
     marks: Vec<String>,
     /// What nodes have told each other about pace.
-    pub(in super::super) paces: super::pace::Paces,
+    pub(in super::super) paces: super::paces::Paces,
 }
 
 impl Tables {
@@ -72,6 +90,18 @@ impl Tables {
             streams: streams.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// Keeps a report in sum; the first of its name stays.
+    pub(in super::super) fn keep_statistics(&mut self, report: &Statistics) {
+        let name = (
+            report.reporter.clone(),
+            report.report_id.clone(),
+            report.domain.clone(),
+        );
+        self.statistics
+            .entry(name)
+            .or_insert_with(|| report.clone());
     }
 
     pub(super) fn enqueue(&mut self, letter: Letter, priority: u8) -> bool {
@@ -100,6 +130,7 @@ impl Tables {
             state: None,
             in_doubt_lease: None,
             events: vec![queued],
+            flaw: None,
         };
         self.letters.insert(id, row);
         true
@@ -117,7 +148,7 @@ impl Tables {
     }
 
     /// An entry made by a verdict never shortens one that is there.
-    pub(super) fn ban(&mut self, entry: &Suppression) {
+    pub(in super::super) fn ban(&mut self, entry: &Suppression) {
         let key = (entry.address.key(), entry.scope.clone());
         let known = self.suppressions.get(&key);
         let is_longer = known.is_none_or(|known| match (known.until, entry.until) {
@@ -197,13 +228,18 @@ impl Tables {
         attempts: u16,
     ) -> Option<LeasedLetter> {
         let row = self.letters.get(&id)?;
+        let shard = row.letter.shard;
+        let letter = match row.flaw.clone() {
+            Some(fault) => Err(Broken { id, shard, fault }),
+            None => Ok(Box::new(row.letter.clone())),
+        };
         Some(LeasedLetter {
             lease,
             lane,
             priority,
             attempts,
             suppressed: None,
-            letter: Ok(Box::new(row.letter.clone())),
+            letter,
         })
     }
 }

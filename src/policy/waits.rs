@@ -1,0 +1,282 @@
+//! Where a letter's time went.
+//!
+//! Owns the division of the time from enqueue to the end, or to now, by cause. Promises: the parts are in order, touch each
+//! other, and add up to the whole, to the microsecond; pure. Leaves the history to `store`, its words to the faces.
+
+use std::time::Duration;
+
+use crate::mail::{Class, Event, EventKind, Timestamp};
+
+/// Why a letter did not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// Its caller asked for a later moment.
+    Schedule,
+    /// Nobody had room for it, or the pace of its site let nothing through.
+    Queue,
+    /// A person held it.
+    Hold,
+    /// A receiver greylisted it.
+    Greylist,
+    /// A receiver said that we are too fast.
+    Throttle,
+    /// A receiver refused it for now, or could not be reached.
+    Retry,
+    /// The worker that had it was gone.
+    Lease,
+    /// It was being composed, signed and spoken about.
+    Work,
+}
+
+impl Cause {
+    /// Every cause, in the order of reports.
+    pub const ALL: [Self; 8] = [
+        Self::Schedule,
+        Self::Queue,
+        Self::Hold,
+        Self::Greylist,
+        Self::Throttle,
+        Self::Retry,
+        Self::Lease,
+        Self::Work,
+    ];
+
+    /// The word of reports and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Queue => "queue",
+            Self::Hold => "hold",
+            Self::Greylist => "greylist",
+            Self::Throttle => "throttle",
+            Self::Retry => "retry",
+            Self::Lease => "lost lease",
+            Self::Work => "work",
+        }
+    }
+}
+
+/// A part of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Why.
+    pub cause: Cause,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Wait {
+    /// How long.
+    pub fn span(&self) -> Duration {
+        self.until.since(self.from)
+    }
+}
+
+/// Divides the time of a letter. `history` is in order, each event with how long the work before it took; `until` is the end of
+/// its way, or now.
+pub fn waits(
+    enqueued_at: Timestamp,
+    send_at: Option<Timestamp>,
+    history: &[(&Event, Duration)],
+    until: Timestamp,
+) -> Vec<Wait> {
+    let mut clock = Clock {
+        at: enqueued_at,
+        until,
+        cause: Cause::Schedule,
+        due: send_at.unwrap_or(enqueued_at),
+        waits: Vec::new(),
+    };
+    for (event, worked) in history.iter().filter(|(event, _)| event.at <= until) {
+        clock.hear(event, *worked);
+    }
+    clock.pass(until);
+    clock.waits
+}
+
+/// Goes along the history.
+struct Clock {
+    at: Timestamp,
+    until: Timestamp,
+    /// Why the letter waits until it is due; behind that it waits in the queue.
+    cause: Cause,
+    due: Timestamp,
+    waits: Vec<Wait>,
+}
+
+impl Clock {
+    fn hear(&mut self, event: &Event, worked: Duration) {
+        match event.kind {
+            EventKind::Held => {
+                self.pass(event.at);
+                // A hold has no end of its own.
+                self.wait_for(Cause::Hold, self.until);
+            }
+            EventKind::Released => {
+                self.pass(event.at);
+                self.wait_for(Cause::Queue, event.at);
+            }
+            EventKind::LeaseExpired => {
+                self.add(Cause::Lease, event.at);
+                self.wait_for(Cause::Retry, event.due.unwrap_or(event.at));
+            }
+            EventKind::Queued
+            | EventKind::LateOutcome
+            | EventKind::Complained
+            | EventKind::Unsubscribed
+            | EventKind::Reported => {}
+            _ => {
+                let begun = event.at.minus(worked).max(self.at);
+                self.pass(begun.min(event.at));
+                self.add(Cause::Work, event.at);
+                self.wait_for(cause(event), event.due.unwrap_or(event.at));
+            }
+        }
+    }
+
+    fn wait_for(&mut self, cause: Cause, due: Timestamp) {
+        (self.cause, self.due) = (cause, due);
+    }
+
+    /// Lets time pass: first the wait for the due moment, then the queue.
+    fn pass(&mut self, to: Timestamp) {
+        self.add(self.cause, self.due.min(to));
+        self.add(Cause::Queue, to);
+    }
+
+    fn add(&mut self, cause: Cause, to: Timestamp) {
+        if to <= self.at {
+            return;
+        }
+        let from = self.at;
+        self.at = to;
+        match self.waits.last_mut().filter(|last| last.cause == cause) {
+            Some(last) => last.until = to,
+            None => self.waits.push(Wait {
+                cause,
+                from,
+                until: to,
+            }),
+        }
+    }
+}
+
+fn cause(event: &Event) -> Cause {
+    let rule = event.rule.as_deref().unwrap_or("");
+    let text = event.text.as_deref().unwrap_or("").to_ascii_lowercase();
+    if rule.contains("grey") || text.contains("greylist") || text.contains("graylist") {
+        return Cause::Greylist;
+    }
+    match event.class {
+        Some(Class::Rate) => Cause::Throttle,
+        _ => Cause::Retry,
+    }
+}
+
+/// How long each cause took in all, the longest first.
+pub fn by_cause(waits: &[Wait]) -> Vec<(Cause, Duration)> {
+    let sum = |cause: Cause| -> Duration {
+        let mine = waits.iter().filter(|wait| wait.cause == cause);
+        mine.map(Wait::span).sum()
+    };
+    let mut sums: Vec<(Cause, Duration)> = Cause::ALL.map(|cause| (cause, sum(cause))).into();
+    sums.retain(|(_, span)| !span.is_zero());
+    sums.sort_by_key(|(_, span)| std::cmp::Reverse(*span));
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(1_000_000 + seconds)
+    }
+
+    fn event(kind: EventKind, seconds: i64, due: Option<i64>) -> Event {
+        Event {
+            due: due.map(at),
+            ..Event::bare(at(seconds), kind)
+        }
+    }
+
+    fn told(waits: &[Wait]) -> String {
+        let each = waits
+            .iter()
+            .map(|wait| format!("{} {}s", wait.cause.name(), wait.span().as_secs()));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_letter_that_waited_for_three_reasons_is_explained_to_the_second() {
+        let grey = Event {
+            rule: Some("greylisted".to_owned()),
+            ..event(EventKind::Deferred, 727, Some(1_027))
+        };
+        let slow = Event {
+            class: Some(Class::Rate),
+            ..event(EventKind::Deferred, 1_032, Some(1_632))
+        };
+        let events = [
+            event(EventKind::Queued, 0, Some(600)),
+            event(EventKind::Held, 660, None),
+            event(EventKind::Released, 720, None),
+            grey,
+            slow,
+            event(EventKind::Delivered, 1_640, None),
+        ];
+        let worked = [0, 0, 0, 2, 1, 3].map(Duration::from_secs);
+        let history: Vec<_> = events.iter().zip(worked).collect();
+        let parts = waits(at(0), Some(at(600)), &history, at(1_640));
+        assert_eq!(
+            told(&parts),
+            "schedule 600s, queue 60s, hold 60s, queue 5s, work 2s, greylist 300s, queue 4s, work 1s, throttle 600s, queue 5s, work 3s"
+        );
+        let sums: Vec<_> = by_cause(&parts)
+            .into_iter()
+            .map(|(cause, span)| (cause.name(), span.as_secs()))
+            .collect();
+        assert_eq!(
+            sums,
+            [
+                ("schedule", 600),
+                ("throttle", 600),
+                ("greylist", 300),
+                ("queue", 74),
+                ("hold", 60),
+                ("work", 6)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_letter_under_a_hold_waits_until_now() {
+        let held = event(EventKind::Held, 5, None);
+        let parts = waits(at(0), None, &[(&held, Duration::ZERO)], at(65));
+        assert_eq!(told(&parts), "queue 5s, hold 60s");
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_add_up_to_the_whole(
+            steps in proptest::collection::vec((0_usize..16, 0_i64..500, 0_i64..900, 0_u64..600), 0..12),
+            send in proptest::option::of(0_i64..900),
+            end in 0_i64..4_000,
+        ) {
+            let mut clock = 0;
+            let events: Vec<(Event, Duration)> = steps.into_iter().map(|(kind, gap, due, worked)| {
+                clock += gap;
+                (event(EventKind::ALL[kind], clock, Some(clock + due)), Duration::from_secs(worked))
+            }).collect();
+            let history: Vec<_> = events.iter().map(|(event, worked)| (event, *worked)).collect();
+            let parts = waits(at(0), send.map(at), &history, at(end));
+            let whole: Duration = parts.iter().map(Wait::span).sum();
+            prop_assert_eq!(whole, at(end).since(at(0)));
+            prop_assert!(parts.windows(2).all(|pair| pair[0].until == pair[1].from));
+        }
+    }
+}
