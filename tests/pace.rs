@@ -99,6 +99,34 @@ fn nodes_together_use_what_is_allowed() {
     }
 }
 
+#[test]
+fn a_limit_that_is_known_is_never_exceeded_whatever_happens_to_nodes() {
+    for seed in [2, 5, 7] {
+        let world = PaceWorld {
+            seed,
+            lasts: MINUTE * 5,
+            shaping: known(40, 5),
+            nodes: 3,
+            is_stormy: true,
+            letters: 300,
+            connections_max: 5,
+            window: Window {
+                per_minute: 40,
+                later: None,
+                bears: 0,
+                punishes: MINUTE,
+            },
+        };
+        let seen = world.live().unwrap();
+        eprintln!(
+            "seed {seed}: {} letters within the busiest minute of 40, {} connections of 5, {} refused",
+            seen.busiest_minute, seen.connections_peak, seen.refused
+        );
+        assert_eq!(seen.refused, 0, "seed {seed}: {}", told(&seen));
+        assert!(seen.connections_peak <= 5, "seed {seed}: {}", told(&seen));
+    }
+}
+
 fn percent(part: usize, whole: usize) -> f64 {
     let count = |count: usize| f64::from(u32::try_from(count).unwrap());
     count(part) * 100.0 / count(whole)

@@ -22,8 +22,7 @@ use crate::{
 };
 
 const AFTER: &str = "\
-Exit codes: 0 nothing that a stream with lint = \"refuse\" would refuse; 1 something, or the letter could not be written; 2 the \
-command line is wrong.
+Exit codes: 0 nothing grave (gravity `refuse`); 1 something grave, or the letter could not be written; 2 the command line is wrong.
 
 docs/lint.md lists every rule.";
 
@@ -53,10 +52,7 @@ impl Lint {
         } else {
             self.template(&config, out)?
         };
-        say(format!(
-            "{} found that a stream with lint = \"refuse\" refuses.",
-            count(grave, "flaw")
-        ));
+        say(format!("{} found.", count(grave, "grave flaw")));
         Ok(ExitCode::from(u8::from(grave > 0)))
     }
 

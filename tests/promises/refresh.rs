@@ -142,5 +142,6 @@ async fn keys_are_taken_over_while_the_node_runs_but_none_that_nobody_can_verify
 fn in_house(mut config: Config, house: &House) -> Config {
     config.dkim.folder = house.path("dkim-keys");
     config.templates.folder = house.path("templates");
+    config.delivery.shaping = Some(house.path("shaping.toml"));
     config
 }

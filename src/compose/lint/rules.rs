@@ -7,7 +7,7 @@
 pub enum Gravity {
     /// Lets it pass, and says so.
     Warn,
-    /// Refuses it where the stream says `lint = "refuse"`.
+    /// Grave: the letter should not leave like this.
     Refuse,
 }
 
