@@ -125,7 +125,7 @@ fn meaning(state: State, last: Option<&HistoryLine>) -> &'static str {
         State::Cancelled => "It was withdrawn before it left.",
         State::Failed => "It could not be written; nothing was sent.",
         State::InDoubt => {
-            "The receiver has it or not, nobody knows; its stream does not send it again (docs/crash-safety.md)."
+            "The receiver has it or not, nobody knows; its stream does not send it again."
         }
         State::Queued | State::Leased => "It is on its way.",
     }
