@@ -258,12 +258,14 @@ impl<'a, W: World> Connection<'a, W> {
             })?;
         let login = self.site.way.login();
         let (ehlo, login, timeouts) = (&source.ehlo, login.as_ref(), desk.timeouts);
+        let chunking = desk.chunking && self.site.takes_chunks();
         let hello = Hello {
             ehlo,
             host,
             remote,
             tls,
             login,
+            chunking,
             timeouts,
         };
         Session::open(wire, &hello).await

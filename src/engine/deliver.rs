@@ -154,11 +154,15 @@ async fn say<W: World>(
         &crew.stop,
     );
     let outcome = talk.await.ok_or(Unsaid::GiveBack)?;
+    let refused_chunks = session.refused_chunks();
     record.host = Some(session.host().to_owned());
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
     record.talk = outcome.talk;
     connection.source().clone_into(&mut record.source);
+    if refused_chunks {
+        connection.site.note_refused_chunks();
+    }
     Ok((
         Said {
             hung_up_while_idle: hung_up_while_idle(&outcome),

@@ -182,7 +182,7 @@ impl Pace {
         names.into_iter()
     }
 
-    fn grant(&self, shares: &BTreeMap<String, Share>, until: Instant) {
+    pub(super) fn grant(&self, shares: &BTreeMap<String, Share>, until: Instant) {
         for (name, voice) in &self.book().voices {
             let share = shares.get(name).copied().unwrap_or(Share::NONE);
             voice.grant(share, until, Instant::now());

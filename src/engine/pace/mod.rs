@@ -6,6 +6,7 @@
 //! `policy::governor`; [`beat`] talks to the other nodes. Read [`gate`] next.
 
 pub(super) mod beat;
+mod drill;
 mod gate;
 mod lanes;
 mod paths;
@@ -20,6 +21,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
+pub use self::drill::Drill;
 use self::paths::tell;
 use self::{gate::Gate, lanes::Lanes, voice::Voice};
 pub(super) use self::{
