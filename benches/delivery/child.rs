@@ -33,12 +33,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{crowded, letters};
+use crate::letters;
 
 /// The networks of RFC 5737, from which the small internet gives addresses.
 const NETWORKS: [[u8; 3]; 3] = [[192, 0, 2], [198, 51, 100], [203, 0, 113]];
 
-/// The address of a host that never greets, outside those networks.
+/// A domain whose host never greets.
+pub(crate) const SILENT: &str = "silent.example.org";
+
+/// The address of that host, outside those networks.
 const SILENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 /// A process of the bench.
@@ -174,8 +177,7 @@ pub(crate) async fn play_sink() -> Result<()> {
     let sink = Sink::start(sink_plan()?).await?;
     let internet = SmallInternet::start(domains()).await?;
     internet.publish_zone(&format!(
-        "{domain}. 300 IN MX 10 mx.{domain}.\nmx.{domain}. 300 IN A {SILENT_ADDRESS}\n",
-        domain = crowded::SILENT
+        "{SILENT}. 300 IN MX 10 mx.{SILENT}.\nmx.{SILENT}. 300 IN A {SILENT_ADDRESS}\n",
     ))?;
     // The system accepts connections on its behalf, and nobody ever greets.
     let silent = TcpListener::bind(("127.0.0.1", 0)).await?;

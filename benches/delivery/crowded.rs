@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    child::{self, Manners, Receiver},
+    child::{self, Manners, Receiver, SILENT},
     enqueue, journey,
     lab::{Database, Key, Lab},
     letters::{self, Letters},
@@ -22,9 +22,6 @@ use crate::{
 pub(crate) const URGENT: &str = "urgent letter, a million others due: enqueued to accepted, p95";
 const URGENT_USUAL: &str = "  the same, median";
 const URGENT_WORST: &str = "  the same, longest";
-
-/// A domain whose host never greets.
-pub(crate) const SILENT: &str = "silent.example.org";
 
 /// Urgent letters of a run, and the time between two of them.
 const LETTERS: usize = 300;

@@ -11,8 +11,8 @@ use sqlx::PgPool;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    child::{self, Manners, Receiver, Role},
-    cost, crowded,
+    child::{self, Manners, Receiver, Role, SILENT},
+    cost,
     enqueue::{self, SET},
     lab::{Database, Key, Lab},
     letters::Letters,
@@ -186,7 +186,7 @@ impl Actors {
         enqueue(pool, batches).await?;
         let silent: Option<i32> =
             sqlx::query_scalar("select id from postrider.lane where domain = $1")
-                .bind(crowded::SILENT)
+                .bind(SILENT)
                 .fetch_optional(pool)
                 .await?;
         let under_way = async || {

@@ -38,6 +38,8 @@ pub(super) enum Unsaid {
     NotLetIn(Evidence),
     /// The claim passed to another node while the letter waited.
     Lost,
+    /// Its connection is one too many by now: it goes back to the store, and the connection ends.
+    OneTooMany,
     /// A person holds it back.
     Held(HoldId),
     /// Its recipient may have been suppressed meanwhile, its claim ran out, its final dot could not be noted, or the engine

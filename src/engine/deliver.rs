@@ -15,6 +15,7 @@ use super::{
     connection::{Connection, Unsaid},
     crew::{Crew, turn_away},
     ledger::Standing,
+    pace::NoTurn,
 };
 use crate::{
     compose::compose,
@@ -132,7 +133,10 @@ async fn say<W: World>(
     connection.session(domain).await?;
     // Its turn lasts until its talk is over.
     let turn = crew.turn(&connection.site.path, ready.letter).await;
-    let _turn = turn.ok_or(Unsaid::GiveBack)?;
+    let _turn = turn.map_err(|why| match why {
+        NoTurn::TooLong => Unsaid::GiveBack,
+        NoTurn::MustLeave => Unsaid::OneTooMany,
+    })?;
     unheld(connection, ready.leased)?;
     let session = connection.session(domain).await?;
     // Composing and connecting took their time: this is the last moment to learn that the letter must not go.

@@ -17,6 +17,7 @@ mod enqueue;
 mod feed;
 mod holds;
 mod lease;
+mod pace;
 mod rights;
 mod schema;
 mod settle;

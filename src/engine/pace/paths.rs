@@ -90,9 +90,13 @@ impl Path {
         }
     }
 
-    /// Whether this connection is one too many by now.
-    pub(in crate::engine) fn has_too_many(&self, moment: Moment) -> bool {
-        self.gates.iter().any(|gate| gate.has_too_many(moment))
+    /// Whether this connection is one too many by now; who is told so must end it.
+    pub(in crate::engine) fn must_leave(&self, moment: Moment) -> bool {
+        let must = self.gates.iter().any(|gate| gate.has_too_many(moment));
+        if must {
+            self.gates.iter().for_each(|gate| gate.note_leaving());
+        }
+        must
     }
 
     /// Letters over one connection: the profile's number, or `usual` where that is smaller.
