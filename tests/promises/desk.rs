@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -44,6 +44,8 @@ pub(crate) struct Wishes {
     pub(crate) source: &'static str,
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
+    /// When campaigns are stopped.
+    pub(crate) brakes: Option<Brakes>,
 }
 
 impl Default for Wishes {
@@ -63,6 +65,7 @@ impl Default for Wishes {
             root: None,
             source: "test",
             shaping: Shaping::free(),
+            brakes: None,
         }
     }
 }
@@ -123,6 +126,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
             weight: 1,
         }],
         shaping: wishes.shaping.clone().into(),
+        brakes: wishes.brakes,
         node: wishes.source.to_owned(),
         fixed: wishes.fixed.clone(),
         family: Family::Ipv4First,
