@@ -163,7 +163,7 @@ mod tests {
         check(
             complaints(2, 50),
             &[
-                "warn 2 complaints among 50 letters delivered: 4.00 %, surely more than 1.14 %; the limit is 0.10 %",
+                "warn 2 complaints among 50 letters delivered: 4.00 %, surely more than 1.15 %; the limit is 0.10 %",
             ],
         );
         check(

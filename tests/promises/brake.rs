@@ -50,7 +50,7 @@ async fn a_campaign_to_strangers_is_stopped_and_the_others_go_on() {
     world.enqueue(campaign("bought", 4_000, 4)).await;
     world
         .until("the bought list is held", async || {
-            world.store.holds().await.unwrap().len() == 1
+            Store::holds(&world.store).await.unwrap().len() == 1
         })
         .await;
     world.enqueue(campaign("winter", 100, 100)).await;
@@ -60,7 +60,7 @@ async fn a_campaign_to_strangers_is_stopped_and_the_others_go_on() {
             queue.held > 0 && (queue.ready, queue.leased, queue.waiting) == (0, 0, 0)
         })
         .await;
-    let views = world.store.holds().await.unwrap();
+    let views = Store::holds(&world.store).await.unwrap();
     let [hold] = &views[..] else {
         panic!("one hold, not {views:?}")
     };
@@ -90,7 +90,7 @@ async fn a_campaign_to_strangers_is_stopped_and_the_others_go_on() {
     // What comes after the release is as bad as before, and is judged by itself.
     world
         .until("it is held again", async || {
-            let again = world.store.holds().await.unwrap();
+            let again = Store::holds(&world.store).await.unwrap();
             again.first().is_some_and(|again| again.id > ids[0])
         })
         .await;

@@ -160,12 +160,12 @@ async fn two_nodes_lay_one_hold_and_a_release_begins_anew() {
     assert_eq!((seen.figures.complaints, seen.figures.delivered), (3, 3));
     let (one, other) = tokio::join!(stop(&store, &seen), stop(&store, &seen));
     assert_eq!(
-        one.is_some() as u8 + other.is_some() as u8,
+        u8::from(one.is_some()) + u8::from(other.is_some()),
         1,
         "{one:?} {other:?}"
     );
     let hold = one.or(other).unwrap();
-    let holds = store.holds().await.unwrap();
+    let holds = Store::holds(&store).await.unwrap();
     assert_eq!(
         (holds[0].on.clone(), holds[0].author.as_str()),
         (spring(), "brake")
