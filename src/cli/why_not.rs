@@ -173,7 +173,10 @@ impl WhyNot {
             HoldOn::Stream(held) => *held == stream.name,
             HoldOn::Provider(held) => plan.is_some_and(|plan| plan.provider == *held),
             HoldOn::Site(held) => plan.is_some_and(|plan| plan.site.as_str() == held),
-            HoldOn::Campaign(_) => false,
+            HoldOn::StreamAt(held, provider) => {
+                *held == stream.name && plan.is_some_and(|plan| plan.provider == *provider)
+            }
+            HoldOn::Campaign(_) | HoldOn::CampaignAt(..) => false,
         };
         let name = "hold";
         match holds.into_iter().find(is_on) {

@@ -5,6 +5,7 @@
 //! nothing. Leaves decisions to `policy` and running to `engine`. Read [`lease`] and [`settle`] next; the tables are in
 //! `migrations/0001_tables.sql`.
 
+mod brakes;
 mod claims;
 mod columns;
 pub mod enqueue;
@@ -49,6 +50,7 @@ use crate::{
     },
 };
 
+pub use brakes::{BrakeChange, BrakeView};
 pub use enqueue::Answer;
 pub use events::{Cursor, FeedEvent, HistoryLine};
 pub use holds::{HoldView, Laid};

@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -46,6 +46,8 @@ pub(crate) struct Wishes {
     pub(crate) addresses: &'static [&'static str],
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
+    /// When campaigns are stopped.
+    pub(crate) brakes: Option<Brakes>,
 }
 
 impl Default for Wishes {
@@ -66,6 +68,7 @@ impl Default for Wishes {
             source: "test",
             addresses: &[],
             shaping: Shaping::free(),
+            brakes: None,
         }
     }
 }
@@ -121,6 +124,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         keyring: keyring().into(),
         sources: sources(wishes),
         shaping: wishes.shaping.clone().into(),
+        brakes: wishes.brakes,
         node: wishes.source.to_owned(),
         fixed: wishes.fixed.clone(),
         family: Family::Ipv4First,
