@@ -15,6 +15,7 @@ async fn demonstrate(letters: usize) -> Report {
         seed: 7,
         templates: Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"),
         database_url: None,
+        paced: false,
     };
     let demo = Demo::start(options).await.unwrap();
     let report = demo.run(&ProgressBar::hidden()).await.unwrap();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     out::{Out, say},
-    serve,
+    route, serve,
     settings::Settings,
 };
 use crate::app::demo::{Demo as Machine, DemoOptions};
@@ -39,9 +39,13 @@ Everything goes on; Ctrl-C ends it. In another terminal:
 /// Watch letters leave for a small internet of simulated mailbox providers. Nothing leaves this machine.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// Send so many letters.
-    #[arg(long, default_value_t = 5_000, value_name = "N")]
-    letters: usize,
+    /// Send so many letters [default: 5000, with --pace 500]
+    #[arg(long, value_name = "N")]
+    letters: Option<usize>,
+    /// Let big providers count the letters of each minute and punish bursts, and watch the governor find its pace: takes about
+    /// four minutes, and tells the story of each route at the end.
+    #[arg(long)]
+    pace: bool,
     /// The same seed writes to the same people at providers of the same tempers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -57,10 +61,11 @@ impl Demo {
     pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
         let config = settings.config()?;
         let options = DemoOptions {
-            letters: self.letters,
+            letters: self.letters(),
             seed: self.seed,
             templates: self.templates.clone().unwrap_or(config.templates.folder),
             database_url: config.database.url.map(|url| url.expose().to_owned()),
+            paced: self.pace,
         };
         let stop = CancellationToken::new();
         let mut ears = JoinSet::new();
@@ -73,6 +78,11 @@ impl Demo {
         done
     }
 
+    fn letters(&self) -> usize {
+        let usual = if self.pace { 500 } else { 5_000 };
+        self.letters.unwrap_or(usual)
+    }
+
     async fn watch(
         &self,
         machine: &mut Machine,
@@ -80,7 +90,7 @@ impl Demo {
         out: &mut Out,
         stop: &CancellationToken,
     ) -> Result<ExitCode> {
-        let progress = ProgressBar::new(self.letters as u64);
+        let progress = ProgressBar::new(self.letters() as u64);
         let Some(report) = stop.run_until_cancelled(machine.run(&progress)).await else {
             say("Stopped before the end; there is no report.");
             return Ok(ExitCode::FAILURE);
@@ -88,6 +98,9 @@ impl Demo {
         let report = report?;
         let text = report.to_string();
         out.thing(&report, text.trim_end())?;
+        if self.pace {
+            route::tell_all(out, &machine.store, &machine.shaping()).await?;
+        }
         out.flush()?;
         let example = report.example_id.as_deref().unwrap_or("ID");
         if self.keep {

@@ -6,6 +6,8 @@
 
 mod story;
 
+pub(super) use self::story::tell_all;
+
 use std::{process::ExitCode, str::FromStr, time::Duration};
 
 use anyhow::Result;

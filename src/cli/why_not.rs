@@ -176,7 +176,8 @@ impl WhyNot {
             HoldOn::StreamAt(held, provider) => {
                 *held == stream.name && plan.is_some_and(|plan| plan.provider == *provider)
             }
-            HoldOn::Campaign(_) | HoldOn::CampaignAt(..) => false,
+            // Other sources of the pool may be open.
+            HoldOn::Campaign(_) | HoldOn::CampaignAt(..) | HoldOn::Source(_) => false,
         };
         let name = "hold";
         match holds.into_iter().find(is_on) {

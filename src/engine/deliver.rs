@@ -58,7 +58,16 @@ fn unheld<W: World>(connection: &Connection<'_, W>, leased: &LeasedLetter) -> Re
     let hold = crew
         .hold(leased)
         .or_else(|| crew.hold_on_way(leased, &site.name, site.way.provider()));
-    hold.map_or(Ok(()), |hold| Err(Unsaid::Held(hold)))
+    if let Some(hold) = hold {
+        return Err(Unsaid::Held(hold));
+    }
+    // Another source of its pool may be open: whoever leases it next will see.
+    let is_closed = crew.holds.on_source(connection.source()).is_some();
+    if is_closed {
+        Err(Unsaid::GiveBack)
+    } else {
+        Ok(())
+    }
 }
 
 fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {

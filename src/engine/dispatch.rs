@@ -25,7 +25,7 @@ use super::{
     worker,
 };
 use crate::{
-    mail::{Domain, Evidence, Timestamp, Unroutable},
+    mail::{Domain, Evidence, HoldId, Timestamp, Unroutable},
     port::{Clock, Dice, Dns, LeasedLetter, URGENT, World},
     route,
 };
@@ -55,6 +55,16 @@ enum Route {
     Asked(Vec<LeasedLetter>),
     /// The site, to be asked for again after `until`.
     Known { place: Arc<Place>, until: Timestamp },
+}
+
+/// Where a letter goes now.
+enum Chosen {
+    /// To the connections from that source to that site.
+    Site(SiteKey, Arc<Site>),
+    /// Back: no source may take it at this moment.
+    Later,
+    /// Under a hold: every source of its pool is held.
+    Held(HoldId),
 }
 
 /// A finished task.
@@ -116,12 +126,13 @@ impl<W: World> Dispatch<W> {
         let mut waiting = Vec::new();
         for (place, letter) in letters {
             match self.site(&place, &letter, moment) {
-                Some((key, site)) => by_site
+                Chosen::Site(key, site) => by_site
                     .entry(key)
                     .or_insert_with(|| (site, Vec::new()))
                     .1
                     .push(letter),
-                None => waiting.push(letter),
+                Chosen::Later => waiting.push(letter),
+                Chosen::Held(hold) => self.crew.holds.park(&letter, hold),
             }
         }
         for (site, letters) in by_site.into_values() {
@@ -138,12 +149,7 @@ impl<W: World> Dispatch<W> {
     }
 
     /// The connections for a letter to that place, by the source that its pool, the pace and the dice choose.
-    fn site(
-        &mut self,
-        place: &Arc<Place>,
-        letter: &LeasedLetter,
-        moment: Moment,
-    ) -> Option<(SiteKey, Arc<Site>)> {
+    fn site(&mut self, place: &Arc<Place>, letter: &LeasedLetter, moment: Moment) -> Chosen {
         let crew = Arc::clone(&self.crew);
         let stream = letter
             .letter
@@ -156,7 +162,15 @@ impl<W: World> Dispatch<W> {
         crew.pace
             .learn(letter.lane, is_urgent, &paths, moment.instant);
         let kept = letter.source.as_deref();
-        let path = paths.choose(kept, is_urgent, moment, || crew.world.dice().roll())?;
+        let hold = |source: &str| crew.holds.on_source(source);
+        let may = |source: &str| hold(source).is_none();
+        let roll = || crew.world.dice().roll();
+        let Some(path) = paths.choose(kept, may, is_urgent, moment, roll) else {
+            let first = paths.sources().find_map(hold);
+            return first
+                .filter(|_| !paths.any(may))
+                .map_or(Chosen::Later, Chosen::Held);
+        };
         let key = (place.name.clone(), path.source.name.clone());
         let fresh = || Arc::new(Site::new(place.way.clone(), Arc::clone(path)));
         let site = self.sites.entry(key.clone()).or_insert_with(fresh);
@@ -164,7 +178,7 @@ impl<W: World> Dispatch<W> {
         if !Arc::ptr_eq(&site.path, path) && site.is_quiet() {
             *site = fresh();
         }
-        Some((key, Arc::clone(site)))
+        Chosen::Site(key, Arc::clone(site))
     }
 
     /// The place of a letter; a letter whose domain is unknown stays with the question put to DNS.

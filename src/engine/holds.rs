@@ -58,6 +58,11 @@ impl Holds {
         holds.on_way(letter, site, provider).map(|hold| hold.id)
     }
 
+    /// The hold on a source.
+    pub(super) fn on_source(&self, source: &str) -> Option<HoldId> {
+        self.now()?.on_source(source).map(|hold| hold.id)
+    }
+
     /// Sends a letter under a hold; its place in the ledger is kept until the store has it.
     pub(super) fn park(&self, letter: &LeasedLetter, hold: HoldId) {
         self.parking().push(Parked {

@@ -25,6 +25,8 @@ pub enum HoldOn {
     Campaign(String),
     /// Letters of one stream.
     Stream(String),
+    /// Letters that would leave from one source.
+    Source(String),
     /// Letters of one campaign to one mailbox operator.
     CampaignAt(String, Provider),
     /// Letters of one stream that name no campaign, to one mailbox operator.
@@ -41,6 +43,7 @@ impl HoldOn {
             Self::Domain(_) => "domain",
             Self::Campaign(_) => "campaign",
             Self::Stream(_) => "stream",
+            Self::Source(_) => "source",
             Self::CampaignAt(..) => "campaign-at-provider",
             Self::StreamAt(..) => "stream-at-provider",
         }
@@ -52,7 +55,10 @@ impl HoldOn {
             Self::All => "".into(),
             Self::Provider(provider) => provider.name().into(),
             Self::Domain(domain) => domain.as_str().into(),
-            Self::Site(value) | Self::Campaign(value) | Self::Stream(value) => value.into(),
+            Self::Site(value)
+            | Self::Campaign(value)
+            | Self::Stream(value)
+            | Self::Source(value) => value.into(),
             Self::CampaignAt(value, provider) | Self::StreamAt(value, provider) => {
                 format!("{value}{AT}{}", provider.name()).into()
             }
@@ -69,6 +75,7 @@ impl HoldOn {
             "domain" => Domain::parse(value).ok().map(Self::Domain),
             "campaign" => text.map(Self::Campaign),
             "stream" => text.map(Self::Stream),
+            "source" => text.map(Self::Source),
             "campaign-at-provider" => at(value).map(|(name, at)| Self::CampaignAt(name, at)),
             "stream-at-provider" => at(value).map(|(name, at)| Self::StreamAt(name, at)),
             _ => None,

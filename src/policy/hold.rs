@@ -26,9 +26,16 @@ impl Holds {
             HoldOn::Stream(stream) => letter.stream == *stream,
             HoldOn::Provider(_)
             | HoldOn::Site(_)
+            | HoldOn::Source(_)
             | HoldOn::CampaignAt(..)
             | HoldOn::StreamAt(..) => false,
         })
+    }
+
+    /// The hold on a source.
+    pub fn on_source(&self, source: &str) -> Option<&Hold> {
+        let mut holds = self.0.iter();
+        holds.find(|hold| matches!(&hold.on, HoldOn::Source(held) if held == source))
     }
 
     /// The hold on a way for this letter.
@@ -130,6 +137,13 @@ mod tests {
         let on = |provider| holds.on_way(&letter, "mxs.mail.ru", provider).is_some();
         assert!(on(Provider::Mailru));
         assert!(!on(Provider::Yandex));
+    }
+
+    #[test]
+    fn a_source_that_is_held_is_no_way_of_any_letter() {
+        let holds = Holds::new(vec![hold(1, HoldOn::Source("s1".to_owned()))]);
+        assert!(holds.on_source("s1").is_some() && holds.on_source("s2").is_none());
+        check(&HoldOn::Source("s1".to_owned()), false, false);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{
     dialect::Dialect,
     plan::{Breakage, Family, Health, HostPlan, Plan, ProviderPlan, SitePlan, Verify},
-    temper::{Cuts, Greylist, Rate, Temper},
+    temper::{Cuts, Greylist, Rate, Temper, Window},
 };
 
 /// How long a newcomer waits at the demo's greylisters.
@@ -76,6 +76,26 @@ impl Plan {
         let firms = (0..130).map(|n| (firm(n), 1));
         let plants = (0..60).map(|n| (plant(n), 1));
         plan.weights = big.chain(broken).chain(firms).chain(plants).collect();
+        plan
+    }
+}
+
+/// What providers that count take within a minute in [`Plan::demo_with_limits`]. The first is known to the operator.
+pub const COUNTED: [(&str, u32); 3] = [("mailru", 120), ("yandex", 20), ("google", 90)];
+
+impl Plan {
+    /// The same, but big providers count the letters of each minute and punish those who do not listen.
+    pub fn demo_with_limits(seed: u64) -> Self {
+        let mut plan = Self::demo(seed);
+        for provider in &mut plan.providers {
+            let limit = COUNTED.iter().find(|(name, _)| *name == provider.name);
+            provider.temper.window = limit.map(|(_, per_minute)| Window {
+                per_minute: *per_minute,
+                later: None,
+                bears: 3,
+                punishes: Duration::from_mins(2),
+            });
+        }
         plan
     }
 }

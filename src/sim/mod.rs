@@ -8,7 +8,7 @@
 
 mod chance;
 mod command;
-mod demo;
+pub mod demo;
 mod dialect;
 mod dns;
 mod error;

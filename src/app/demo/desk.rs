@@ -20,6 +20,7 @@ use crate::{
     net,
     policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
+    sim,
     smtp::Timeouts,
     store::{self, Registry},
     token::{TokenKey, Tokens},
@@ -47,7 +48,7 @@ pub(super) struct DemoDesk {
 }
 
 impl DemoDesk {
-    pub(super) fn new(templates: TemplateSet) -> Result<Self> {
+    pub(super) fn new(templates: TemplateSet, paced: bool) -> Result<Self> {
         let keyring = keyring()?;
         let record = keyring.public_keys().next().map(dkim::dns_record);
         let record = record.ok_or_else(|| anyhow!("the new key is not in the ring"))?;
@@ -66,7 +67,7 @@ impl DemoDesk {
                 ehlo: Domain::parse("mail.example.com")?,
                 weight: 1,
             }],
-            shaping: Shaping::free().into(),
+            shaping: shaping(paced)?.into(),
             // Its letters have no campaign, and a demonstration has to end.
             brakes: None,
             node: "demo".to_owned(),
@@ -87,6 +88,19 @@ impl DemoDesk {
             record_text,
         })
     }
+}
+
+/// Without limits a demonstration is over in seconds. With them, one limit is known, and the others are for the governor to find.
+fn shaping(paced: bool) -> Result<Shaping> {
+    if !paced {
+        return Ok(Shaping::free());
+    }
+    let (name, per_minute) = sim::demo::COUNTED[0];
+    let known = format!(
+        "[default]\ntls = \"opportunistic\"\n\
+        [[provider]]\nname = \"{name}\"\nmessages_per_minute = {per_minute}\nconnections = 10\n"
+    );
+    Shaping::parse(&known).map_err(|faults| anyhow!("the pace of the demonstration: {faults:?}"))
 }
 
 fn trust() -> Result<Trust> {

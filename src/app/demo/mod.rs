@@ -27,6 +27,7 @@ use crate::{
     mail::Timestamp,
     metrics::Metrics,
     net::{Resolver, ResolverOptions, SystemClock, Tcp},
+    policy::Shaping,
     port::Clock,
     sim::{Plan, SmallInternet},
     store::{Answer, PgStore},
@@ -56,6 +57,18 @@ pub struct DemoOptions {
     pub templates: PathBuf,
     /// A database of one's own instead of a private cluster.
     pub database_url: Option<String>,
+    /// Whether providers count and punish, and the governor has to find its pace.
+    pub paced: bool,
+}
+
+impl DemoOptions {
+    fn plan(&self) -> Plan {
+        if self.paced {
+            Plan::demo_with_limits(self.seed)
+        } else {
+            Plan::demo(self.seed)
+        }
+    }
 }
 
 /// The running parts of a demonstration.
@@ -94,8 +107,8 @@ impl Demo {
             .context("reading the database address")?;
         PgStore::migrate(&connect).await?;
         let store = PgStore::connect(connect, CONNECTIONS).await?;
-        let internet = SmallInternet::start(Plan::demo(options.seed)).await?;
-        let desk = desk::DemoDesk::new(templates)?;
+        let internet = SmallInternet::start(options.plan()).await?;
+        let desk = desk::DemoDesk::new(templates, options.paced)?;
         internet.publish_txt(&desk.record_name, &desk.record_text);
         store.sync_registry(&desk.registry).await?;
         let since = SystemClock.now();
@@ -159,7 +172,7 @@ impl Demo {
 
     async fn enqueue(&self) -> Result<u64> {
         let mut accepted = 0;
-        let plan = Plan::demo(self.options.seed);
+        let plan = self.options.plan();
         for batch in letters::batches(
             &plan,
             self.options.letters,
@@ -221,6 +234,11 @@ impl Demo {
         self.tasks
             .spawn(http::serve(listener, http::router(door), patience, stop));
         Ok(key)
+    }
+
+    /// The pace that the operator of the demonstration knows of.
+    pub fn shaping(&self) -> Arc<Shaping> {
+        self.desk.desk.shaping.get()
     }
 
     /// Stops the engine, the small internet and PostgreSQL.

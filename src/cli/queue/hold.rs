@@ -78,6 +78,9 @@ struct Target {
     /// Letters of a stream.
     #[arg(long, conflicts_with = "all")]
     stream: Option<String>,
+    /// A source, as `smtp.sources` names it: letters leave from the other sources of their pool, and wait where there is none.
+    #[arg(long, conflicts_with_all = ["provider", "site", "domain", "campaign", "stream", "all"])]
+    source: Option<String>,
     /// Every letter.
     #[arg(long)]
     all: bool,
@@ -93,6 +96,7 @@ impl Target {
         let named = named.or_else(|| self.domain.map(HoldOn::Domain));
         let named = named.or_else(|| self.campaign.map(HoldOn::Campaign));
         let named = named.or_else(|| self.stream.map(HoldOn::Stream));
+        let named = named.or_else(|| self.source.map(HoldOn::Source));
         named.unwrap_or(HoldOn::All)
     }
 }
@@ -122,6 +126,10 @@ impl Hold {
 
 fn held_words(on: &HoldOn, name: &str, id: HoldId, letters: u64) -> String {
     let waiting = match on {
+        HoldOn::Source(_) => {
+            "letters leave from the other sources of its pool, and are taken aside where there is none"
+                .to_owned()
+        }
         HoldOn::Provider(_) | HoldOn::Site(_) | HoldOn::CampaignAt(..) | HoldOn::StreamAt(..) => {
             "its letters are taken aside as they come to their turn".to_owned()
         }
@@ -143,9 +151,11 @@ async fn hold_waiting(session: &Session, on: &HoldOn, id: HoldId) -> Result<u64>
         HoldOn::Domain(domain) => Which::Domain(domain.as_str().to_owned()),
         HoldOn::Campaign(name) => Which::Campaign(name.clone()),
         HoldOn::Stream(name) => Which::Stream(name.clone()),
-        HoldOn::Provider(_) | HoldOn::Site(_) | HoldOn::CampaignAt(..) | HoldOn::StreamAt(..) => {
-            return Ok(0);
-        }
+        HoldOn::Provider(_)
+        | HoldOn::Site(_)
+        | HoldOn::Source(_)
+        | HoldOn::CampaignAt(..)
+        | HoldOn::StreamAt(..) => return Ok(0),
     };
     let walked = walk(session, async |after| {
         session.store.hold_page(&which, id, after, now()).await

@@ -23,8 +23,11 @@ use crate::{
         governor::{self, pace},
         shaping::Profile,
     },
-    store::{ChangeView, NodeView, RouteView},
+    store::{ChangeView, NodeView, PgStore, RouteView},
 };
+
+/// Changes of a route told when nobody says how many.
+const CHANGES: u32 = 20;
 
 pub(super) async fn explain(
     settings: &Settings,
@@ -33,12 +36,7 @@ pub(super) async fn explain(
     most: u32,
 ) -> Result<ExitCode> {
     let (view, changes, nodes) = session::with(settings, async |session| {
-        let mut found = session
-            .store
-            .routes(Some(&route.source), Some(&route.target), now())
-            .await?;
-        let changes = session.store.route_changes(&route, most).await?;
-        Ok((found.pop(), changes, session.store.nodes().await?))
+        gather(&session.store, &route, most).await
     })
     .await?;
     if view.is_none() && changes.is_empty() {
@@ -55,7 +53,7 @@ pub(super) async fn explain(
         state: None,
         today: crate::store::DayView::default(),
     });
-    let profile = profile(&settings.config()?, &view.route.target)?;
+    let profile = profile(&shaping(&settings.config()?)?, &view.route.target);
     if out.is_json() {
         let history: Vec<_> = changes.iter().rev().map(wire_change).collect();
         let parts: Vec<_> = nodes
@@ -74,17 +72,55 @@ pub(super) async fn explain(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The stories of all routes whose pace was changed.
+pub(in crate::cli) async fn tell_all(
+    out: &mut Out,
+    store: &PgStore,
+    shaping: &Shaping,
+) -> Result<()> {
+    for listed in store.routes(None, None, now()).await? {
+        let (view, changes, nodes) = gather(store, &listed.route, CHANGES).await?;
+        let Some(view) = view.filter(|_| !changes.is_empty()) else {
+            continue;
+        };
+        if out.is_json() {
+            let history: Vec<_> = changes.iter().rev().map(wire_change).collect();
+            let mut all = wire(&view);
+            all["changes"] = json!(history);
+            out.json(&all)?;
+        } else {
+            out.line("")?;
+            let profile = profile(shaping, &view.route.target);
+            tell(out, &view, &profile, &nodes, &changes)?;
+        }
+    }
+    Ok(())
+}
+
+type Known = (Option<RouteView>, Vec<ChangeView>, Vec<NodeView>);
+
+async fn gather(store: &PgStore, route: &RouteKey, most: u32) -> Result<Known> {
+    let mut found = store
+        .routes(Some(&route.source), Some(&route.target), now())
+        .await?;
+    let changes = store.route_changes(route, most).await?;
+    Ok((found.pop(), changes, store.nodes().await?))
+}
+
+fn shaping(config: &Config) -> Result<Shaping> {
+    match &config.delivery.shaping {
+        Some(path) => Ok(config::shaping(path)?),
+        None => Ok(Shaping::standard()),
+    }
+}
+
 /// What the shaping says of a target: the rule of that name, or what is in force for everybody.
-fn profile(config: &Config, target: &str) -> Result<Profile> {
-    let shaping = match &config.delivery.shaping {
-        Some(path) => config::shaping(path)?,
-        None => Shaping::standard(),
-    };
+fn profile(shaping: &Shaping, target: &str) -> Profile {
     let named = shaping
         .providers()
         .find(|(name, ..)| *name == target)
         .map(|(.., profile)| profile);
-    Ok(named.unwrap_or_else(|| shaping.default_profile().clone()))
+    named.unwrap_or_else(|| shaping.default_profile().clone())
 }
 
 fn tell(

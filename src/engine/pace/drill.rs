@@ -58,7 +58,7 @@ impl Drill {
         let (lane, paths) = self.ways.get(number % self.ways.len().max(1))?;
         let moment = self.moment();
         self.pace.learn(*lane, false, paths, moment.instant);
-        let path = paths.choose(None, false, moment, || 0.5)?;
+        let path = paths.choose(None, |_| true, false, moment, || 0.5)?;
         path.enter(moment.instant);
         let turn = self
             .pace

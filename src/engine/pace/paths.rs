@@ -150,21 +150,33 @@ pub(super) fn tell(route: &RouteKey, state: &RouteState) {
 }
 
 impl Paths {
-    /// The path for a letter: from the source `kept`, as long as that is open, else by weight, `dice` being in 0..1 and thrown only where there is a choice; `None` when it has to wait.
+    /// The names of its sources.
+    pub(in crate::engine) fn sources(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(|path| &path.source.name[..])
+    }
+
+    /// Whether there is any source that `may` be used.
+    pub(in crate::engine) fn any(&self, may: impl Fn(&str) -> bool) -> bool {
+        self.paths.iter().any(|path| may(&path.source.name))
+    }
+
+    /// The path for a letter from a source that it `may` leave from: from `kept`, as long as that is open, else by weight, `dice` being in 0..1 and thrown only where there is a choice; `None` when it has to wait.
     pub(in crate::engine) fn choose(
         &self,
         kept: Option<&str>,
+        may: impl Fn(&str) -> bool,
         is_urgent: bool,
         moment: Moment,
         dice: impl FnOnce() -> f64,
     ) -> Option<&Arc<Path>> {
-        let takes = |path: &&Arc<Path>| path.takes(is_urgent, moment);
+        let takes = |path: &&Arc<Path>| may(&path.source.name) && path.takes(is_urgent, moment);
         if let [only] = &self.paths[..] {
             return Some(only).filter(takes);
         }
         let is_kept = |path: &&Arc<Path>| kept == Some(&path.source.name);
         let same = self.paths.iter().find(is_kept);
-        if let Some(same) = same.filter(|path| !path.is_closed(moment)) {
+        let is_open = |path: &&Arc<Path>| may(&path.source.name) && !path.is_closed(moment);
+        if let Some(same) = same.filter(is_open) {
             return Some(same).filter(takes);
         }
         let able: Vec<&Arc<Path>> = self.paths.iter().filter(takes).collect();
@@ -278,7 +290,7 @@ mod tests {
 
     fn check(closed: &[&str], kept: Option<&str>, dice: f64, expected: Option<&str>) {
         let (_pace, paths) = pool(closed);
-        let chosen = paths.choose(kept, false, moment(), || dice);
+        let chosen = paths.choose(kept, |_| true, false, moment(), || dice);
         let name = chosen.map(|path| &path.source.name[..]);
         assert_eq!(name, expected, "{closed:?} {kept:?} {dice}");
     }
@@ -295,6 +307,14 @@ mod tests {
         check(&["s2"], None, 0.9, Some("s1"));
         check(&["s1"], None, 0.1, Some("s2"));
         check(&["s1", "s2"], None, 0.5, None);
+    }
+
+    #[test]
+    fn a_source_that_is_held_is_passed_over_whatever_was_kept() {
+        let (_pace, paths) = pool(&[]);
+        let chosen = paths.choose(Some("s1"), |name| name != "s1", false, moment(), || 0.0);
+        assert_eq!(chosen.map(|path| &path.source.name[..]), Some("s2"));
+        assert!(paths.any(|name| name == "s1") && !paths.any(|_| false));
     }
 
     #[test]
