@@ -326,6 +326,11 @@ pub trait Watch: Send + Sync + 'static {
         let _ = (batch, took);
     }
 
+    /// A letter of a stream broke rules of `compose::lint`; `refused` did not leave.
+    fn linted(&self, rules: &[&'static str], refused: bool) {
+        let _ = (rules, refused);
+    }
+
     /// Letters in flight now.
     fn in_flight(&self, count: usize) {
         let _ = count;

@@ -15,8 +15,12 @@ use aws_lc_rs::rand;
 
 use super::{check::chosen, memory};
 use crate::{
-    compose::{Domains, Identity, List, Style, TemplateSet},
-    config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
+    compose::{Domains, Identity, List, Style, TemplateSet, lint::Gate},
+    config::{
+        self, Config,
+        sections::TlsMode,
+        stream::{InDoubtPolicy, LintGate},
+    },
     dkim::{KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     keys,
@@ -172,6 +176,7 @@ fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
             policy: policy(stream)?,
             style: style(config, stream)?,
             pool: pool(config, stream),
+            lint: gate(stream),
         };
         Ok((stream.name.clone(), made))
     });
@@ -286,15 +291,23 @@ pub fn fresh_secret() -> Result<[u8; keys::TOKEN_SECRET_BYTES]> {
 }
 
 /// The compiled-in profiles, and the operator's over them.
-pub(super) fn shaping(config: &Config) -> Result<Shaping> {
+pub(crate) fn shaping(config: &Config) -> Result<Shaping> {
     match &config.delivery.shaping {
         Some(path) => config::shaping(path).map_err(Into::into),
         None => Ok(Shaping::standard()),
     }
 }
 
+const fn gate(stream: &config::Stream) -> Gate {
+    match stream.lint {
+        LintGate::Off => Gate::Off,
+        LintGate::Warn => Gate::Warn,
+        LintGate::Refuse => Gate::Refuse,
+    }
+}
+
 /// The sources of the stream's pool.
-fn pool(config: &Config, stream: &config::Stream) -> Vec<String> {
+pub(crate) fn pool(config: &Config, stream: &config::Stream) -> Vec<String> {
     let pool = config
         .smtp
         .pools
@@ -330,7 +343,8 @@ fn ehlo(name: Option<&str>) -> Result<Domain> {
     Domain::parse(name).context("smtp.ehlo")
 }
 
-fn fixed(config: &Config) -> Result<FixedRoutes> {
+/// The routes that the operator has fixed.
+pub(crate) fn fixed(config: &Config) -> Result<FixedRoutes> {
     let mut routes = FixedRoutes::default();
     for route in &config.route {
         let made = FixedRoute {
