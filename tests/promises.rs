@@ -24,6 +24,8 @@ mod faults;
 mod hold;
 #[path = "promises/letters.rs"]
 mod letters;
+#[path = "promises/lint.rs"]
+mod lint;
 #[path = "promises/node.rs"]
 mod node;
 #[path = "promises/outage.rs"]

@@ -21,7 +21,7 @@ use crate::{
     compose::{Composed, compose},
     dkim::{self, Signed},
     mail::{Address, Evidence, Letter, Stage, TroubleKind, Unsendable},
-    port::{AttemptRecord, Clock, LeasedLetter, Wire, World},
+    port::{AttemptRecord, Clock, LeasedLetter, Watch, Wire, World},
     smtp::{Envelope, Outcome, Session},
 };
 

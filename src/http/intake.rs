@@ -124,12 +124,11 @@ fn keep(
         Before::Fault(answer) => Before::Fault(answer),
         Before::Goes(_) => {
             let (letter, looked) = each.next().expect("each letter that goes was looked at");
-            match looked.refused {
-                Some(fault) => Before::Fault(Answer::unsendable(fault)),
-                None => {
-                    kept.push(letter);
-                    Before::Goes(looked.rules)
-                }
+            if let Some(fault) = looked.refused {
+                Before::Fault(Answer::unsendable(fault))
+            } else {
+                kept.push(letter);
+                Before::Goes(looked.rules)
             }
         }
     });

@@ -30,7 +30,9 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{compose::lint::Looked, mail::Timestamp, metrics::Metrics, port::Clock, store::PgStore};
+use crate::{
+    compose::lint::Looked, mail::Timestamp, metrics::Metrics, port::Clock, store::PgStore,
+};
 
 /// The forms that the command line prints as well: one letter, one event, one answer look the same everywhere.
 pub(crate) use self::{

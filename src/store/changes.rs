@@ -72,10 +72,10 @@ known as materialized (
     ) as last where appeared
 )
 insert into postrider.check_change (at, domain, finding, about, level, found, appeared)
-select $7, domain, finding, about, level, found, true from standing s
+select $7::timestamptz, domain, finding, about, level, found, true from standing s
 where not exists (select 1 from known k where k.domain = s.domain and k.finding = s.finding and k.about = s.about)
 union all
-select $7, domain, finding, about, level, found, false from known k
+select $7::timestamptz, domain, finding, about, level, found, false from known k
 where not exists (select 1 from standing s where s.domain = k.domain and s.finding = k.finding and s.about = k.about)
 returning at, domain, finding, about, level, found, appeared
 "#,

@@ -53,7 +53,7 @@ use crate::{
     },
 };
 
-pub use changes::{CheckChange, ChangeFilter};
+pub use changes::{ChangeFilter, CheckChange};
 pub use draft::draft;
 pub use enqueue::Answer;
 pub use events::{Cursor, FeedEvent, HistoryLine};

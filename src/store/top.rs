@@ -25,14 +25,12 @@ pub struct Outcome {
 
 impl PgStore {
     /// Marks this moment: what later transactions write comes after it.
-    pub async fn mark(&self) -> Result<Mark, StoreError> {
-        sqlx::query_scalar!(
-            r#"select pg_snapshot_xmax(pg_current_snapshot())::text as "mark!""#
-        )
-        .fetch_one(&self.calm)
-        .await
-        .map(Mark)
-        .map_err(trouble("marking this moment"))
+    pub async fn mark_now(&self) -> Result<Mark, StoreError> {
+        sqlx::query_scalar!(r#"select pg_snapshot_xmax(pg_current_snapshot())::text as "mark!""#)
+            .fetch_one(&self.calm)
+            .await
+            .map(Mark)
+            .map_err(trouble("marking this moment"))
     }
 
     /// What transactions begun since a mark have written, by `event_feed`; `from` is a moment surely before the mark and chooses

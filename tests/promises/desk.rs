@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use postrider::{
-    compose::{Domains, Identity, List, Style},
+    compose::{Domains, Identity, List, Style, lint::Gate},
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
@@ -44,6 +44,8 @@ pub(crate) struct Wishes {
     pub(crate) source: &'static str,
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
+    /// What happens to letters with flaws.
+    pub(crate) lint: Gate,
 }
 
 impl Default for Wishes {
@@ -63,6 +65,7 @@ impl Default for Wishes {
             root: None,
             source: "test",
             shaping: Shaping::free(),
+            lint: Gate::Off,
         }
     }
 }
@@ -104,6 +107,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
                 policy,
                 style,
                 pool,
+                lint: wishes.lint,
             },
         )
     };

@@ -22,3 +22,4 @@ mod schema;
 mod settle;
 mod support;
 mod unkept;
+mod waiting;

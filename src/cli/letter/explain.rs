@@ -40,14 +40,12 @@ impl Ways {
             let site = line.site.clone()?;
             Some((site, line.provider.clone().unwrap_or_default()))
         });
-        let way = match tried {
-            Some(way) => Some(way),
-            None => {
-                let domain = letter.to.mailbox.address.domain();
-                store.way_of(domain.as_str()).await?
-            }
+        let domain = letter.to.mailbox.address.domain();
+        let known = match &tried {
+            Some(_) => None,
+            None => store.way_of(domain.as_str()).await?,
         };
-        let Some((site, provider)) = way else {
+        let Some((site, provider)) = tried.or(known) else {
             return Ok(Self::default());
         };
         let targets = [site.clone(), provider.clone()];
@@ -136,7 +134,8 @@ pub(super) fn tell(parts: &[Wait], ways: &Ways, state: State) -> String {
         text.extend(why.iter().map(|line| format!("\n  {line}")));
     }
     for (view, state) in ways.now(state) {
-        text.push_str(&format!("\n\nnow its way is slow: {}", pace::sentence(view, state)));
+        text.push_str("\n\nnow its way is slow: ");
+        text.push_str(&pace::sentence(view, state));
     }
     text
 }
@@ -156,8 +155,12 @@ fn past((route, change): &(RouteKey, ChangeView)) -> String {
 const fn meaning(cause: Cause) -> &'static str {
     match cause {
         Cause::Schedule => "schedule: its caller asked for a later moment",
-        Cause::Queue => "queue: no worker had room, or the limits of its provider let nothing through",
-        Cause::Pace => "pace: all its ways were slower than their profiles (`postrider route explain`)",
+        Cause::Queue => {
+            "queue: no worker had room, or the limits of its provider let nothing through"
+        }
+        Cause::Pace => {
+            "pace: all its ways were slower than their profiles (`postrider route explain`)"
+        }
         Cause::Hold => "hold: a person held it (`postrider queue list`)",
         Cause::Greylist => "greylist: the receiver lets newcomers wait",
         Cause::Throttle => "throttle: the receiver said that we are too fast",
@@ -190,5 +193,8 @@ pub(super) fn wire(parts: &[Wait], ways: &Ways) -> Value {
 /// The routes that keep it now, for programs.
 pub(super) fn wire_now(ways: &Ways, state: State) -> Value {
     let slow = ways.now(state).into_iter();
-    json!(slow.map(|(view, state)| pace::wire(view, state)).collect::<Vec<_>>())
+    json!(
+        slow.map(|(view, state)| pace::wire(view, state))
+            .collect::<Vec<_>>()
+    )
 }

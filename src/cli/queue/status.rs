@@ -110,12 +110,7 @@ fn text(waits: &Waits, routes: &[RouteView], now: Timestamp) -> String {
     parts.join("\n\n")
 }
 
-fn group(
-    name: &'static str,
-    lines: &[Waiting],
-    routes: &[RouteView],
-    now: Timestamp,
-) -> Table {
+fn group(name: &'static str, lines: &[Waiting], routes: &[RouteView], now: Timestamp) -> Table {
     let mut table = Table::new(&[name, "waits for", "class", "letters", "oldest", "due"]);
     for line in lines {
         table.row([
@@ -138,10 +133,7 @@ fn cause(line: &Waiting, routes: &[RouteView]) -> Cause {
     }
 }
 
-fn slow_for<'a>(
-    line: &Waiting,
-    routes: &'a [RouteView],
-) -> Vec<(&'a RouteView, &'a RouteState)> {
+fn slow_for<'a>(line: &Waiting, routes: &'a [RouteView]) -> Vec<(&'a RouteView, &'a RouteState)> {
     let (provider, site) = match &line.provider {
         Some(provider) => (Some(provider.as_str()), line.name.as_deref()),
         None => (line.name.as_deref(), None),
@@ -154,7 +146,9 @@ fn slow<'a>(waits: &Waits, routes: &'a [RouteView]) -> Vec<(&'a RouteView, &'a R
     let ready = waits.providers.iter().chain(&waits.sites);
     let ready = ready.filter(|line| line.cause == Cause::Queue);
     let each = ready.flat_map(|line| slow_for(line, routes));
-    let each: BTreeMap<_, _> = each.map(|(view, state)| (&view.route, (view, state))).collect();
+    let each: BTreeMap<_, _> = each
+        .map(|(view, state)| (&view.route, (view, state)))
+        .collect();
     each.into_values().collect()
 }
 
@@ -193,7 +187,11 @@ fn pivot(waits: &Waits) -> Vec<(&str, Option<&str>, Counts)> {
         let domain = line.name.as_deref().unwrap_or_default();
         match rows.last_mut().filter(|row| row.0 == domain) {
             Some(row) => row.2 = row.2.add(line),
-            None => rows.push((domain, line.provider.as_deref(), Counts::default().add(line))),
+            None => rows.push((
+                domain,
+                line.provider.as_deref(),
+                Counts::default().add(line),
+            )),
         }
     }
     rows
@@ -308,10 +306,7 @@ mod tests {
             )],
             domains: vec![
                 with(line(Some("mail.ru"), Cause::Queue, None, 4_000), "mailru"),
-                with(
-                    line(Some("mail.ru"), Cause::Throttle, None, 120),
-                    "mailru",
-                ),
+                with(line(Some("mail.ru"), Cause::Throttle, None, 120), "mailru"),
                 line(Some("new.example"), Cause::Schedule, None, 60),
             ],
         }

@@ -63,12 +63,11 @@ impl Batch {
         let readable = self.lines.iter_mut().filter(|(_, fault)| fault.is_none());
         for ((line, fault), letter) in readable.zip(letters) {
             let looked = look(&letter);
-            match looked.refused {
-                Some(refused) => *fault = Some((refused.field, refused.why)),
-                None => {
-                    self.letters.push(letter);
-                    self.flaws.insert(*line, looked.rules);
-                }
+            if let Some(refused) = looked.refused {
+                *fault = Some((refused.field, refused.why));
+            } else {
+                self.letters.push(letter);
+                self.flaws.insert(*line, looked.rules);
             }
         }
         self.flaws.retain(|_, rules| !rules.is_empty());

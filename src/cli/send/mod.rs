@@ -138,7 +138,9 @@ async fn look(batch: Batch, preflight: Option<Preflight>) -> Batch {
     let now = now();
     let looked = spawn_blocking(move || batch.sift(|json| preflight.look(json, now)));
     // The thread is never cancelled, and a panic of ours ends the command like any other.
-    looked.await.unwrap_or_else(|broken| resume_unwind(broken.into_panic()))
+    looked
+        .await
+        .unwrap_or_else(|broken| resume_unwind(broken.into_panic()))
 }
 
 /// Enqueues what can be read of a batch and tells every line's answer in the order of the file.

@@ -83,7 +83,10 @@ impl Tally {
             return out.json(&body);
         }
         if !flaws.is_empty() && self.flawed <= NAMED_MAX {
-            self.say(&format!("line {line}: goes with flaws: {}", flaws.join(", ")));
+            self.say(&format!(
+                "line {line}: goes with flaws: {}",
+                flaws.join(", ")
+            ));
         }
         match fault {
             Some(why) if self.bad() <= NAMED_MAX => self.say(&format!("line {line}: {why}")),

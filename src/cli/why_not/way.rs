@@ -112,8 +112,12 @@ pub(super) fn pace(way: &Way, sources: &BTreeSet<String>, routes: &[RouteView]) 
         .map(|(view, state)| pace::sentence(view, state))
         .collect();
     let says = says.join("; ");
-    let known: BTreeSet<&str> = slow.iter().map(|(view, _)| view.route.source.as_str()).collect();
-    let all_stand = known.len() == sources.len() && slow.iter().all(|(_, state)| pace::stands(state));
+    let known: BTreeSet<&str> = slow
+        .iter()
+        .map(|(view, _)| view.route.source.as_str())
+        .collect();
+    let all_stand =
+        known.len() == sources.len() && slow.iter().all(|(_, state)| pace::stands(state));
     if all_stand {
         Gate::shut(name, says)
     } else {
@@ -158,7 +162,11 @@ pub(super) fn daily(way: &Way, sources: &BTreeSet<String>, routes: &[RouteView])
 /// The routes of these sources to any count of this way.
 fn of_way(way: &Way, sources: &BTreeSet<String>, routes: &[RouteView]) -> Vec<RouteView> {
     let is_mine = |view: &&RouteView| {
-        let counts = || way.counts.iter().any(|count| count.target == view.route.target);
+        let counts = || {
+            way.counts
+                .iter()
+                .any(|count| count.target == view.route.target)
+        };
         sources.contains(&view.route.source) && counts()
     };
     routes.iter().filter(is_mine).cloned().collect()
@@ -229,12 +237,12 @@ mod tests {
         let paused = view("s1", Phase::Paused, 0);
         let words = "s1 to mailru is paused until 2026-11-18 11:16:40: 421 too many letters";
         check(
-            &pace(&way(None), &sources(&["s1"]), &[paused.clone()]),
+            &pace(&way(None), &sources(&["s1"]), std::slice::from_ref(&paused)),
             false,
             words,
         );
         check(
-            &pace(&way(None), &both, &[paused.clone()]),
+            &pace(&way(None), &both, std::slice::from_ref(&paused)),
             true,
             &format!("slowly: {words}"),
         );
@@ -252,7 +260,7 @@ mod tests {
         let full = view("s1", Phase::Open, 100);
         check(&daily(&way(None), &both, &[]), true, "none");
         check(
-            &daily(&way(Some(100)), &both, &[full.clone()]),
+            &daily(&way(Some(100)), &both, std::slice::from_ref(&full)),
             true,
             "mailru: s1 100 of 100, s2 0 of 100",
         );

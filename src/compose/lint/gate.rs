@@ -35,14 +35,23 @@ pub struct Looked {
 
 impl Gate {
     /// Looks at a letter as it leaves, signed.
-    pub fn look(self, message: &[u8], composed: &Composed, letter: &Letter, style: &Style) -> Looked {
+    pub fn look(
+        self,
+        message: &[u8],
+        composed: &Composed,
+        letter: &Letter,
+        style: &Style,
+    ) -> Looked {
         if self == Self::Off {
             return Looked::default();
         }
         let flaws = lint(&Draft {
             message,
             wants_unsubscribe: style.unsubscribe,
-            return_path: composed.return_path().rsplit_once('@').map(|(_, domain)| domain),
+            return_path: composed
+                .return_path()
+                .rsplit_once('@')
+                .map(|(_, domain)| domain),
             // The keyring signs with a key of the From domain or of a parent, or not at all.
             signer: None,
             locale: letter.to.locale.as_deref(),
