@@ -3,6 +3,7 @@
 //! Owns signatures and the values they carry. Promises: the engine needs nothing else, so the same engine runs on
 //! PostgreSQL and sockets, and in a simulated world. Implementations live in `store`, `journal`, `net` and `sim`.
 
+pub mod brake;
 pub mod inbound;
 mod journal;
 mod lease;
@@ -16,6 +17,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use self::{
+    brake::BrakeStore,
     journal::{Claim, Journal, JournalError, Legacy, Word},
     lease::{LaneRoom, LeaseAsk, URGENT},
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
@@ -23,7 +25,8 @@ pub use self::{
     tls::{KeptPolicy, TlsCount, TlsStore},
 };
 use crate::mail::{
-    Address, Hold, HoldId, Letter, LetterId, Reason, Shard, Timestamp, TlsOutcome, Verdict,
+    Address, BrakeLevel, Hold, HoldId, Letter, LetterId, Measure, Reason, Shard, Timestamp,
+    TlsOutcome, Verdict,
 };
 
 /// Tells the time.
@@ -202,7 +205,7 @@ pub struct StoreError {
 }
 
 /// Keeps letters, and the only place that knows which of them are whose.
-pub trait Store: TlsStore {
+pub trait Store: TlsStore + BrakeStore {
     /// Claims due letters, highest priority first, no lane beyond its room.
     fn lease(&self, ask: LeaseAsk) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 
@@ -329,6 +332,11 @@ pub trait Watch: Send + Sync + 'static {
     /// A letter of a stream broke rules of `compose::lint`; `refused` did not leave.
     fn linted(&self, rules: &[&'static str], refused: bool) {
         let _ = (rules, refused);
+    }
+
+    /// A brake warned or stopped something.
+    fn braked(&self, level: BrakeLevel, measure: Measure) {
+        let _ = (level, measure);
     }
 
     /// Letters in flight now.

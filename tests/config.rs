@@ -4,6 +4,8 @@
     reason = "a test says what went wrong by stopping"
 )]
 
+#[path = "config/brakes.rs"]
+mod brakes;
 #[path = "config/inbound.rs"]
 mod inbound;
 
@@ -170,7 +172,7 @@ fn unknown_keys_are_named_with_their_line() {
     );
     check(
         "nod = 1",
-        "postrider.toml:1: nod: unknown field `nod`, expected one of `node`, `data_folder`, `database`, `http`, `smtp`, `dns`, `delivery`, `tls`, `route`, `identity`, `inbound`, `stream`, `templates`, `dkim`, `check`, `limits`, `retention`, `log`",
+        "postrider.toml:1: nod: unknown field `nod`, expected one of `node`, `data_folder`, `database`, `http`, `smtp`, `dns`, `delivery`, `tls`, `brakes`, `route`, `identity`, `inbound`, `stream`, `templates`, `dkim`, `check`, `limits`, `retention`, `log`",
     );
 }
 

@@ -10,6 +10,8 @@
 
 #[path = "promises/bad.rs"]
 mod bad;
+#[path = "promises/brake.rs"]
+mod brake;
 #[path = "promises/crash.rs"]
 mod crash;
 #[path = "promises/desk.rs"]

@@ -26,7 +26,7 @@ use crate::{
     keys,
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy, brake::Levels},
     route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -54,6 +54,7 @@ pub fn desk(config: &Config) -> Result<Desk> {
         keyring,
         sources: sources(config)?,
         shaping: shaping(config)?.into(),
+        brakes: brakes(config),
         node: config.node.clone(),
         fixed: fixed(config)?,
         family: match config.delivery.prefer {
@@ -115,6 +116,21 @@ pub(super) fn keyring(config: &Config, chosen: &BTreeMap<Domain, String>) -> Res
         anyhow!("{}", lines.join("\n"))
     })?;
     Ok(ring.with_second_signature(config.dkim.second_signature_ed25519))
+}
+
+/// Per cent become parts of one.
+fn brakes(config: &Config) -> Option<Brakes> {
+    let brakes = &config.brakes;
+    let levels = |warn: f64, stop: f64| Levels {
+        warn: warn / 100.0,
+        stop: stop / 100.0,
+    };
+    brakes.enabled.then(|| Brakes {
+        days: u16::try_from(brakes.days).unwrap_or(u16::MAX),
+        complaints: levels(brakes.complaints_warn, brakes.complaints_stop),
+        hard_bounces: levels(brakes.hard_bounces_warn, brakes.hard_bounces_stop),
+        spam: levels(brakes.spam_warn, brakes.spam_stop),
+    })
 }
 
 fn limits(config: &Config) -> Limits {

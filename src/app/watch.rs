@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use crate::{
-    mail::{Event, EventKind, InDoubt, Next, Provider, Suppression, TlsOutcome},
+    mail::{
+        BrakeLevel, Event, EventKind, InDoubt, Measure, Next, Provider, Suppression, TlsOutcome,
+    },
     metrics::{Metrics, Outcome},
     port::{
         Settlement, Watch,
@@ -45,6 +47,10 @@ impl Watch for Metrics {
 
     fn store_failed(&self) {
         Self::store_failed(self);
+    }
+
+    fn braked(&self, level: BrakeLevel, measure: Measure) {
+        Self::braked(self, level, measure);
     }
 
     fn in_flight(&self, count: usize) {

@@ -1,5 +1,6 @@
 //! `postrider queue`: what is still to be done.
 
+mod brakes;
 mod cancel;
 mod hold;
 mod status;
@@ -30,6 +31,8 @@ pub(super) enum Queue {
     Release(hold::Release),
     /// List the holds, by whom and why, with the letters under each.
     List(hold::List),
+    /// Show how campaigns fare at each provider, and what the brakes warned of or stopped.
+    Brakes(brakes::Brakes),
     /// Withdraw waiting letters for good: by domain, campaign, stream, hold, or all of them.
     Cancel(cancel::Cancel),
 }
@@ -41,6 +44,7 @@ impl Queue {
             Self::Hold(hold) => return hold.run(settings, out).await,
             Self::Release(release) => return release.run(settings, out).await,
             Self::List(list) => return list.run(settings, out).await,
+            Self::Brakes(brakes) => return brakes.run(settings, out).await,
             Self::Cancel(cancel) => return cancel.run(settings, out).await,
         }
         Ok(ExitCode::SUCCESS)

@@ -199,7 +199,10 @@ impl WhyNot {
             HoldOn::Stream(held) => *held == stream.name,
             HoldOn::Provider(held) => way.is_some_and(|way| way.provider == *held),
             HoldOn::Site(held) => way.is_some_and(|way| way.site == *held),
-            HoldOn::Campaign(_) => false,
+            HoldOn::StreamAt(held, provider) => {
+                *held == stream.name && way.is_some_and(|way| way.provider == *provider)
+            }
+            HoldOn::Campaign(_) | HoldOn::CampaignAt(..) => false,
         };
         let name = "hold";
         match holds.into_iter().find(is_on) {

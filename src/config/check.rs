@@ -3,6 +3,7 @@
 //! Promises: every fault names its key and what is allowed; all faults are told at once. `missing` tells what a node
 //! that sends real mail needs beyond that.
 
+mod brakes;
 mod inbound;
 mod sources;
 
@@ -52,6 +53,7 @@ impl Config {
         self.check_inbound(&mut faults);
         self.check_checks(&mut faults);
         self.check_sources(&mut faults);
+        self.check_brakes(&mut faults);
         self.check_routes(&mut faults);
         self.check_streams(&mut faults);
         faults.0

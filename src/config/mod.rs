@@ -25,8 +25,8 @@ use places::Places;
 pub use secret::{DatabaseUrl, Secret};
 use section::section;
 use sections::{
-    Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention, Route,
-    Smtp, Templates, Tls,
+    Brakes, Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Retention,
+    Route, Smtp, Templates, Tls,
 };
 pub use shaping::shaping;
 pub use stream::{Stream, StreamKind, StreamPolicy};
@@ -56,6 +56,8 @@ section! {
         pub delivery: Delivery = Delivery::default();
         /// Encryption on the way to the recipients' mail servers.
         pub tls: Tls = Tls::default();
+        /// What stops a campaign at a provider.
+        pub brakes: Brakes = Brakes::default();
         /// Fixed ways for some recipient domains, in place of their MX hosts.
         pub route: Vec<Route> = Vec::new();
         /// The names under which the letters travel.

@@ -8,8 +8,8 @@ use super::{
     Config, Inbound,
     section::{Documented, Key},
     sections::{
-        Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Pool, Retention,
-        Route, Smtp, Source, Templates, Tls,
+        Brakes, Check, Database, Delivery, Dkim, DnsSettings, Http, Identity, Limits, Log, Pool,
+        Retention, Route, Smtp, Source, Templates, Tls,
     },
     stream::Stream,
 };
@@ -33,7 +33,7 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 19] = [
+const SECTIONS: [Section; 20] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),
@@ -43,6 +43,7 @@ const SECTIONS: [Section; 19] = [
     section::<DnsSettings>("dns", false),
     section::<Delivery>("delivery", false),
     section::<Tls>("tls", false),
+    section::<Brakes>("brakes", false),
     section::<Route>("route", true),
     section::<Identity>("identity", false),
     section::<Inbound>("inbound", false),

@@ -144,6 +144,30 @@ section! {
     }
 }
 
+section! {
+    /// What stops a campaign at a provider, or a stream's letters outside campaigns (docs/holds.md). Limits are per cent, and count
+    /// only when they are surely exceeded: one complaint among fifty letters is no rate. What is stopped is held, and a
+    /// person releases it. Transactional streams are warned of and never stopped.
+    pub struct Brakes {
+        /// Whether anything is stopped, or warned of.
+        pub enabled: bool = true;
+        /// Days of UTC that count, today being one of them: 1 to 30.
+        pub days: u32 = 3;
+        /// Complaints among letters delivered that are worth a warning, in per cent: 0.001 to 100.
+        pub complaints_warn: f64 = 0.1;
+        /// Those that stop. Gmail and Yahoo refuse senders beyond 0.3.
+        pub complaints_stop: f64 = 0.3;
+        /// Hard bounces among letters answered that are worth a warning.
+        pub hard_bounces_warn: f64 = 2.0;
+        /// Those that stop. Mail.ru objects to 5.
+        pub hard_bounces_stop: f64 = 5.0;
+        /// Refusals for the content among letters answered that are worth a warning.
+        pub spam_warn: f64 = 1.0;
+        /// Those that stop.
+        pub spam_stop: f64 = 3.0;
+    }
+}
+
 /// A version of the Internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -95,6 +95,17 @@ impl<W: World> Crew<W> {
         self.holds.on_letter(leased.letter.as_ref().ok()?)
     }
 
+    /// The hold that keeps a letter off this way.
+    pub(super) fn hold_on_way(
+        &self,
+        leased: &LeasedLetter,
+        site: &str,
+        provider: Provider,
+    ) -> Option<HoldId> {
+        let letter = leased.letter.as_ref().ok()?;
+        self.holds.on_way(letter, site, provider)
+    }
+
     /// Whether this letter may still be handed over.
     pub(super) fn standing(&self, leased: &LeasedLetter, letter: &Letter) -> Standing {
         let mark = || W::Store::mark(&letter.to.mailbox.address);

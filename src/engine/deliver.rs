@@ -55,8 +55,9 @@ pub(super) async fn deliver<W: World>(
 /// No person holds back this letter or this way.
 fn unheld<W: World>(connection: &Connection<'_, W>, leased: &LeasedLetter) -> Result<(), Unsaid> {
     let (crew, site) = (connection.crew, connection.site);
-    let on_way = || crew.holds.on_way(&site.name, site.way.provider());
-    let hold = crew.hold(leased).or_else(on_way);
+    let hold = crew
+        .hold(leased)
+        .or_else(|| crew.hold_on_way(leased, &site.name, site.way.provider()));
     hold.map_or(Ok(()), |hold| Err(Unsaid::Held(hold)))
 }
 

@@ -279,12 +279,12 @@ impl<W: World> Dispatch<W> {
     }
 
     fn deliver(&mut self, site: &Arc<Site>, mut letters: Vec<LeasedLetter>) {
-        if let Some(hold) = self.crew.holds.on_way(&site.name, site.way.provider()) {
-            for letter in &letters {
-                self.crew.holds.park(letter, hold);
-            }
-            return;
-        }
+        let (crew, provider) = (&self.crew, site.way.provider());
+        letters.retain(|letter| {
+            let hold = crew.hold_on_way(letter, &site.name, provider);
+            hold.inspect(|hold| crew.holds.park(letter, *hold))
+                .is_none()
+        });
         // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.
         let fit = self.crew.ledger.routed(&letters, &site.name, &site.path);
         let too_many = letters.split_off(fit);

@@ -52,9 +52,10 @@ impl Holds {
         self.now()?.on_letter(letter).map(|hold| hold.id)
     }
 
-    /// The hold on a way.
-    pub(super) fn on_way(&self, site: &str, provider: Provider) -> Option<HoldId> {
-        self.now()?.on_way(site, provider).map(|hold| hold.id)
+    /// The hold on a way for this letter.
+    pub(super) fn on_way(&self, letter: &Letter, site: &str, provider: Provider) -> Option<HoldId> {
+        let holds = self.now()?;
+        holds.on_way(letter, site, provider).map(|hold| hold.id)
     }
 
     /// Sends a letter under a hold; its place in the ledger is kept until the store has it.

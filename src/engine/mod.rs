@@ -5,6 +5,7 @@
 //! returns only when no task is left. Read `runner` for the beat, then `dispatch`, `worker`, and `deliver`, which
 //! is one letter's way in a sentence; `settler` writes what the judge said; `heir` speaks for those who died.
 
+mod brakes;
 mod connection;
 mod court;
 mod crew;
@@ -198,6 +199,13 @@ impl<W: World> Engine<W> {
         helpers
             .keepers
             .spawn(async move { listener::listen(news, &book, done).await });
+        if let Some(brakes) = self.desk.brakes {
+            let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
+            let done = settled.clone();
+            helpers.keepers.spawn(async move {
+                brakes::watch(world.as_ref(), &desk, &brakes, done).await;
+            });
+        }
         let (world, done) = (Arc::clone(&self.world), settled.clone());
         helpers.keepers.spawn(async move {
             janitor::promote_due(world.store(), world.clock(), done).await;

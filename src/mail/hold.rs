@@ -2,6 +2,8 @@
 //!
 //! Owns [`Hold`] and what it may be laid on. Leaves the question whether a letter is meant to `policy::hold`.
 
+use std::borrow::Cow;
+
 use super::{Domain, Provider, Timestamp};
 
 /// A hold's number, as people name it.
@@ -23,6 +25,10 @@ pub enum HoldOn {
     Campaign(String),
     /// Letters of one stream.
     Stream(String),
+    /// Letters of one campaign to one mailbox operator.
+    CampaignAt(String, Provider),
+    /// Letters of one stream that name no campaign, to one mailbox operator.
+    StreamAt(String, Provider),
 }
 
 impl HoldOn {
@@ -35,16 +41,21 @@ impl HoldOn {
             Self::Domain(_) => "domain",
             Self::Campaign(_) => "campaign",
             Self::Stream(_) => "stream",
+            Self::CampaignAt(..) => "campaign-at-provider",
+            Self::StreamAt(..) => "stream-at-provider",
         }
     }
 
     /// What of that kind; empty for everything.
-    pub fn value(&self) -> &str {
+    pub fn value(&self) -> Cow<'_, str> {
         match self {
-            Self::All => "",
-            Self::Provider(provider) => provider.name(),
-            Self::Domain(domain) => domain.as_str(),
-            Self::Site(value) | Self::Campaign(value) | Self::Stream(value) => value,
+            Self::All => "".into(),
+            Self::Provider(provider) => provider.name().into(),
+            Self::Domain(domain) => domain.as_str().into(),
+            Self::Site(value) | Self::Campaign(value) | Self::Stream(value) => value.into(),
+            Self::CampaignAt(value, provider) | Self::StreamAt(value, provider) => {
+                format!("{value}{AT}{}", provider.name()).into()
+            }
         }
     }
 
@@ -58,9 +69,20 @@ impl HoldOn {
             "domain" => Domain::parse(value).ok().map(Self::Domain),
             "campaign" => text.map(Self::Campaign),
             "stream" => text.map(Self::Stream),
+            "campaign-at-provider" => at(value).map(|(name, at)| Self::CampaignAt(name, at)),
+            "stream-at-provider" => at(value).map(|(name, at)| Self::StreamAt(name, at)),
             _ => None,
         }
     }
+}
+
+/// Between a name and a provider. A name may hold it too: the last one counts.
+const AT: &str = " at ";
+
+fn at(value: &str) -> Option<(String, Provider)> {
+    let (name, provider) = value.rsplit_once(AT)?;
+    let provider = Provider::parse(provider)?;
+    (!name.is_empty()).then(|| (name.to_owned(), provider))
 }
 
 /// A hold in force.
@@ -91,15 +113,20 @@ mod tests {
             HoldOn::Domain(Domain::parse("xn--d1acufc.xn--p1ai").unwrap()),
             HoldOn::Campaign("spring sale".to_owned()),
             HoldOn::Stream("marketing".to_owned()),
+            HoldOn::CampaignAt("spring at sea at mailru".to_owned(), Provider::Google),
+            HoldOn::StreamAt("marketing".to_owned(), Provider::Other),
         ];
         for on in all {
-            assert_eq!(HoldOn::parse(on.kind(), on.value()), Some(on));
+            assert_eq!(HoldOn::parse(on.kind(), &on.value()), Some(on.clone()));
         }
         for (kind, value) in [
             ("provider", "nobody"),
             ("site", ""),
             ("domain", "a b"),
             ("moon", "full"),
+            ("campaign-at-provider", "spring"),
+            ("campaign-at-provider", " at mailru"),
+            ("stream-at-provider", "marketing at nobody"),
         ] {
             assert_eq!(HoldOn::parse(kind, value), None, "{kind} {value}");
         }

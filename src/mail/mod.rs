@@ -5,6 +5,7 @@
 //! then [`evidence`] and [`verdict`], which are the two ends of the one judge.
 
 pub mod address;
+mod brake;
 pub mod class;
 pub mod event;
 pub mod evidence;
@@ -23,6 +24,7 @@ pub mod tls;
 pub mod verdict;
 
 pub use address::{Address, AddressFault, Domain, Shard};
+pub use brake::{BrakeLevel, Figures, Measure};
 pub use class::{Class, Fault, Finding, Term};
 pub use event::{Event, EventKind};
 pub use evidence::{Evidence, Trouble, TroubleKind, Unheard, Unroutable, Unsendable};

@@ -12,7 +12,9 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use crate::mail::{Class, InDoubt, PolicyType, Provider, Reason, ResultType, State};
+use crate::mail::{
+    BrakeLevel, Class, InDoubt, Measure, PolicyType, Provider, Reason, ResultType, State,
+};
 
 mod check;
 mod inbound;
@@ -54,6 +56,7 @@ pub struct Metrics {
     settle_seconds: Histogram,
     settle_lag_seconds: Histogram,
     lint_flaws: IntCounterVec,
+    brakes: IntCounterVec,
     store_failures: IntCounter,
     inbound: inbound::Inbound,
     check: check::Check,
@@ -167,6 +170,11 @@ impl Metrics {
                 "postrider_settle_lag_seconds",
                 "Time from a verdict to its commit.",
                 &STORE_SECONDS,
+            )?,
+            brakes: at.counters(
+                "postrider_brakes_total",
+                "Times the brakes gripped, by level (`warn`, `stop`) and what was measured.",
+                &["level", "measure"],
             )?,
             inbound: inbound::Inbound::new(&at)?,
             check: check::Check::new(&at)?,
@@ -301,6 +309,13 @@ impl Metrics {
     /// One verdict had waited so long for its commit.
     pub fn settle_lagged(&self, lag: Duration) {
         self.settle_lag_seconds.observe(lag.as_secs_f64());
+    }
+
+    /// A brake warned of something, or stopped it.
+    pub fn braked(&self, level: BrakeLevel, measure: Measure) {
+        self.brakes
+            .with_label_values(&[level.name(), measure.name()])
+            .inc();
     }
 
     /// A call to the store failed.

@@ -24,15 +24,24 @@ impl Holds {
             HoldOn::Domain(domain) => letter.to.mailbox.address.domain() == domain,
             HoldOn::Campaign(campaign) => letter.campaign.as_ref() == Some(campaign),
             HoldOn::Stream(stream) => letter.stream == *stream,
-            HoldOn::Provider(_) | HoldOn::Site(_) => false,
+            HoldOn::Provider(_)
+            | HoldOn::Site(_)
+            | HoldOn::CampaignAt(..)
+            | HoldOn::StreamAt(..) => false,
         })
     }
 
-    /// The hold on a way, whatever goes it.
-    pub fn on_way(&self, site: &str, provider: Provider) -> Option<&Hold> {
+    /// The hold on a way for this letter.
+    pub fn on_way(&self, letter: &Letter, site: &str, provider: Provider) -> Option<&Hold> {
         self.0.iter().find(|hold| match &hold.on {
             HoldOn::Provider(held) => *held == provider,
             HoldOn::Site(held) => held == site,
+            HoldOn::CampaignAt(campaign, held) => {
+                *held == provider && letter.campaign.as_ref() == Some(campaign)
+            }
+            HoldOn::StreamAt(stream, held) => {
+                *held == provider && letter.campaign.is_none() && letter.stream == *stream
+            }
             _ => false,
         })
     }
@@ -86,7 +95,7 @@ mod tests {
         let holds = Holds::new(vec![hold(1, on.clone())]);
         let letter = sample("anna@mail.ru");
         assert_eq!(holds.on_letter(&letter).is_some(), stops_letter, "{on:?}");
-        let way = holds.on_way("mxs.mail.ru", Provider::Mailru);
+        let way = holds.on_way(&letter, "mxs.mail.ru", Provider::Mailru);
         assert_eq!(way.is_some(), stops_way, "{on:?}");
     }
 
@@ -104,6 +113,23 @@ mod tests {
         check(&HoldOn::Provider(Provider::Yandex), false, false);
         check(&HoldOn::Site("mxs.mail.ru".to_owned()), false, true);
         check(&HoldOn::Site("mx.yandex.ru".to_owned()), false, false);
+        let spring = |provider| HoldOn::CampaignAt("spring".to_owned(), provider);
+        check(&spring(Provider::Mailru), false, true);
+        check(&spring(Provider::Yandex), false, false);
+        let other = HoldOn::CampaignAt("autumn".to_owned(), Provider::Mailru);
+        check(&other, false, false);
+    }
+
+    #[test]
+    fn a_stream_at_a_provider_is_held_outside_campaigns_only() {
+        let marketing = HoldOn::StreamAt("marketing".to_owned(), Provider::Mailru);
+        check(&marketing, false, false);
+        let mut letter = sample("anna@mail.ru");
+        letter.campaign = None;
+        let holds = Holds::new(vec![hold(1, marketing)]);
+        let on = |provider| holds.on_way(&letter, "mxs.mail.ru", provider).is_some();
+        assert!(on(Provider::Mailru));
+        assert!(!on(Provider::Yandex));
     }
 
     #[test]

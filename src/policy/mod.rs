@@ -5,11 +5,13 @@
 //! suppressed. Leaves the meaning of replies to `bounce` and the writing down to `store`.
 //! Read [`mod@judge`] first, then [`stream`] and [`retry`].
 
+pub mod brake;
 pub mod gcra;
 pub mod governor;
 pub mod handoff;
 pub mod hold;
 pub mod judge;
+pub mod proportion;
 pub mod retry;
 pub mod shaping;
 pub mod share;
@@ -17,6 +19,7 @@ pub mod stream;
 pub mod suppress;
 pub mod waits;
 
+pub use brake::Brakes;
 pub use handoff::HandOff;
 pub use hold::Holds;
 pub use judge::{

@@ -80,7 +80,7 @@ with input as materialized (
     select * from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::int[]) as i (id, shard, lease, hold)
 ),
 live as materialized (
-    select h.id, concat_ws(' ', h.kind, nullif(h.value, '')) || ' is held by ' || h.author || ': ' || h.reason as words
+    select h.id, concat_ws(' ', split_part(h.kind, '-', 1), nullif(h.value, '')) || ' is held by ' || h.author || ': ' || h.reason as words
     from postrider.hold h where h.id = any ($4) and h.released_at is null for share
 ),
 meant as materialized (
@@ -157,7 +157,7 @@ impl PgStore {
             where not exists (select 1 from postrider.hold where kind = $1 and value = $2 and released_at is null)
             on conflict (kind, value) where released_at is null do nothing returning id"#,
             on.kind(),
-            on.value(),
+            &*on.value(),
             author,
             reason,
             OffsetDateTime::from(now),
@@ -171,7 +171,7 @@ impl PgStore {
         let before = sqlx::query_scalar!(
             "select id from postrider.hold where kind = $1 and value = $2 order by released_at nulls first, id desc limit 1",
             on.kind(),
-            on.value(),
+            &*on.value(),
         )
         .fetch_one(&self.calm)
         .await
@@ -179,7 +179,7 @@ impl PgStore {
         Ok(Laid::Before(HoldId(before)))
     }
 
-    /// Lifts holds; letters under them go by [`PgStore::let_go`], which every node calls too. Returns those that were in force.
+    /// Lifts holds; brakes count anew for what was held at one provider. Letters under them go by [`PgStore::let_go`], which every node calls too. Returns those that were in force.
     pub async fn lift(
         &self,
         ids: &[HoldId],
@@ -188,8 +188,16 @@ impl PgStore {
     ) -> Result<Vec<HoldId>, StoreError> {
         let ids: Vec<i32> = ids.iter().map(|id| id.0).collect();
         let lifted = sqlx::query_scalar!(
-            r#"update postrider.hold set released_at = $2, released_by = $3
-            where id = any ($1) and released_at is null returning id"#,
+            r#"
+with lifted as (
+    update postrider.hold set released_at = $2, released_by = $3
+    where id = any ($1) and released_at is null returning id, kind, value
+),
+anew as (
+    delete from postrider.brake_count c using lifted l where c.kind = l.kind and c.value = l.value
+)
+select id as "id!" from lifted
+"#,
             &ids,
             OffsetDateTime::from(now),
             author,

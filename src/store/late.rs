@@ -79,6 +79,8 @@ struct Heard {
     moved: bool,
 }
 
+/// `accounted` adds what brakes look at; words about letters from before a release are not held against what came after it.
+///
 /// Everything hangs on `known`: a word heard before changes nothing. A queued letter leaves the queue first, which is the
 /// order in which verdicts lock rows too; one that a worker holds stays, and is judged again when it is back. What was
 /// written for a letter that has moved is rolled back by the caller.
@@ -111,6 +113,28 @@ moved as (
 history as (
     insert into postrider.event (letter_id, shard, at, kind, code, enhanced, text, class, rule)
     select letter_id, shard, $5, $8, $9, $10, $11, $12, $13 from known
+),
+meant as materialized (
+    select case when l.campaign is null then 'stream' else 'campaign' end || '-at-provider' as kind,
+        coalesce(l.campaign, l.stream) || ' at ' || (
+            select e.provider from postrider.event e
+            where e.letter_id = l.id and e.at >= l.enqueued_at and e.provider is not null order by e.at desc limit 1
+        ) as value, l.finished_at
+    from known k join postrider.letter l on l.id = k.letter_id and l.shard = k.shard
+    where $8 in ('complained', 'bounced') or ($8 = 'delivered' and $7 <> 'delivered')
+),
+accounted as (
+    insert into postrider.brake_count as b (day, kind, value, slot, answered, delivered, complaints, hard_bounces, spam)
+    select ($5::timestamptz at time zone 'UTC')::date, kind, value, pg_backend_pid() % 8,
+        ($8 in ('bounced', 'delivered') and $7 <> 'delivered')::int, ($8 = 'delivered')::int, ($8 = 'complained')::int,
+        ($8 = 'bounced' and coalesce($12 in ('bad-mailbox', 'bad-domain', 'inactive-mailbox'), false))::int,
+        ($8 = 'bounced' and coalesce($12 = 'content', false))::int
+    from meant m
+    where value is not null and not exists (select from postrider.hold h
+        where h.kind = m.kind and h.value = m.value and h.released_at >= m.finished_at)
+    on conflict (day, kind, value, slot) do update set answered = b.answered + excluded.answered,
+        delivered = b.delivered + excluded.delivered, complaints = b.complaints + excluded.complaints,
+        hard_bounces = b.hard_bounces + excluded.hard_bounces, spam = b.spam + excluded.spam
 )
 select exists(select from known) as "fresh!", exists(select from moved) as "moved!"
 "#,

@@ -5,6 +5,7 @@
 //! nothing. Leaves decisions to `policy` and running to `engine`. Read [`lease`] and [`settle`] next; the tables are in
 //! `migrations/0001_tables.sql`.
 
+mod brakes;
 pub mod changes;
 mod claims;
 mod columns;
@@ -53,6 +54,7 @@ use crate::{
     },
 };
 
+pub use brakes::{BrakeChange, BrakeView};
 pub use changes::{ChangeFilter, CheckChange};
 pub use draft::draft;
 pub use enqueue::Answer;

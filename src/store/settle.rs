@@ -20,6 +20,9 @@ use crate::{
 /// `learned` writes where a lane's letters go now, if that is new; a line that another settler writes at this moment is left to
 /// it, so two of them never wait for each other.
 ///
+/// `accounted` adds what brakes look at: one row per campaign, provider and day of the batch, from rows that are at hand anyway
+/// (a refusal for the content that is tried again is the one that has to be looked up).
+///
 /// `resolved` does the same for a letter that was left in doubt for good: its state becomes what the late word says.
 #[expect(clippy::too_many_lines, reason = "one statement and its arguments")]
 pub(super) async fn settle(
@@ -57,6 +60,7 @@ retried as (
 closed as (
     update postrider.letter l set state = f.state, finished_at = f.at, in_doubt_lease = f.in_doubt_lease from finished f
     where l.id = f.id and l.shard = f.shard and l.state = 'open'
+    returning f.at, f.kind, f.class, f.provider, l.stream, l.campaign
 ),
 ours as materialized (select * from finished union all select * from retried),
 unowned as materialized (select * from input i where (i.id, i.lease) not in (select o.id, o.lease from ours o)),
@@ -96,6 +100,26 @@ banned as (
     set reason = excluded.reason, evidence = excluded.evidence, letter_id = excluded.letter_id, since = excluded.since,
         until = excluded.until
     where s.until is not null and (excluded.until is null or excluded.until > s.until)
+),
+answered as (
+    select at, kind, class, provider, stream, campaign from closed
+    where provider is not null and kind in ('delivered', 'bounced')
+    union all
+    select r.at, r.kind, r.class, r.provider, l.stream, l.campaign
+    from retried r join postrider.letter l on l.id = r.id and l.shard = r.shard
+    where r.provider is not null and r.class = 'content'
+),
+accounted as (
+    insert into postrider.brake_count as b (day, kind, value, slot, answered, delivered, hard_bounces, spam)
+    select (at at time zone 'UTC')::date, case when campaign is null then 'stream' else 'campaign' end || '-at-provider',
+        coalesce(campaign, stream) || ' at ' || provider, pg_backend_pid() % 8, count(*),
+        count(*) filter (where kind = 'delivered'),
+        count(*) filter (where class in ('bad-mailbox', 'bad-domain', 'inactive-mailbox')),
+        count(*) filter (where class = 'content')
+    from answered group by 1, 2, 3 order by 1, 2, 3
+    on conflict (day, kind, value, slot) do update set answered = b.answered + excluded.answered,
+        delivered = b.delivered + excluded.delivered, hard_bounces = b.hard_bounces + excluded.hard_bounces,
+        spam = b.spam + excluded.spam
 )
 select id as "id!" from late
 "#,

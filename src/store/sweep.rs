@@ -85,7 +85,7 @@ with page as materialized (
     select letter_id, shard from postrider.queue where letter_id > $1 order by letter_id limit $2
 ),
 live as materialized (
-    select h.id, concat_ws(' ', h.kind, nullif(h.value, '')) || ' is held by ' || h.author || ': ' || h.reason as words
+    select h.id, concat_ws(' ', split_part(h.kind, '-', 1), nullif(h.value, '')) || ' is held by ' || h.author || ': ' || h.reason as words
     from postrider.hold h where h.id = $5 and h.released_at is null for share
 ),
 meant as materialized (

@@ -70,9 +70,15 @@ async fn a_campaign_is_held_released_and_withdrawn() {
     desk.run("queue cancel --stream marketing --reason wrong-price --author anna");
     desk.run("queue cancel --stream marketing --reason wrong-price --author anna --yes");
     desk.run("queue list --past");
+    desk.run(
+        "queue hold --campaign spring --provider mailru --reason complaints-rise --author anna",
+    );
+    desk.run("queue list");
+    desk.run("queue brakes");
     for line in [
         "queue hold --reason x --author anna",
         "queue hold --all --provider mailru --reason x --author anna",
+        "queue hold --stream marketing --provider mailru --reason x --author anna",
         "queue hold --provider mail.ru --reason x --author anna",
         "queue hold --all --author anna",
         "queue release 77 --author anna",

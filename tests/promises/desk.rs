@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -46,6 +46,8 @@ pub(crate) struct Wishes {
     pub(crate) shaping: Shaping,
     /// What happens to letters with flaws.
     pub(crate) lint: Gate,
+    /// When campaigns are stopped.
+    pub(crate) brakes: Option<Brakes>,
 }
 
 impl Default for Wishes {
@@ -66,6 +68,7 @@ impl Default for Wishes {
             source: "test",
             shaping: Shaping::free(),
             lint: Gate::Off,
+            brakes: None,
         }
     }
 }
@@ -127,6 +130,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
             weight: 1,
         }],
         shaping: wishes.shaping.clone().into(),
+        brakes: wishes.brakes,
         node: wishes.source.to_owned(),
         fixed: wishes.fixed.clone(),
         family: Family::Ipv4First,

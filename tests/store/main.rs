@@ -11,6 +11,7 @@
 mod harness;
 
 mod address;
+mod brakes;
 mod conformance;
 mod doubt;
 mod enqueue;

@@ -67,6 +67,8 @@ impl DemoDesk {
                 weight: 1,
             }],
             shaping: Shaping::free().into(),
+            // Its letters have no campaign, and a demonstration has to end.
+            brakes: None,
             node: "demo".to_owned(),
             fixed: FixedRoutes::default(),
             family: Family::Ipv4First,

@@ -59,22 +59,24 @@ pub(in super::super) struct List {
 
 /// What is held.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 struct Target {
     /// Letters to a mailbox operator: google, yahoo, outlook, office365, apple, gmx, mailru, yandex, rambler, other.
-    #[arg(long, value_parser = provider)]
+    ///
+    /// Together with --campaign: that campaign's letters to that operator only.
+    #[arg(long, value_parser = provider, conflicts_with_all = ["site", "domain", "stream", "all"])]
     provider: Option<Provider>,
     /// Letters to a set of MX hosts, by the name that `postrider letter show` gives.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["domain", "campaign", "stream", "all"])]
     site: Option<String>,
     /// Letters to a recipient domain.
-    #[arg(long, value_parser = Domain::parse)]
+    #[arg(long, value_parser = Domain::parse, conflicts_with_all = ["campaign", "stream", "all"])]
     domain: Option<Domain>,
     /// Letters of a campaign.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["stream", "all"])]
     campaign: Option<String>,
     /// Letters of a stream.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all")]
     stream: Option<String>,
     /// Every letter.
     #[arg(long)]
@@ -83,6 +85,9 @@ struct Target {
 
 impl Target {
     fn on(self) -> HoldOn {
+        if let (Some(campaign), Some(provider)) = (&self.campaign, self.provider) {
+            return HoldOn::CampaignAt(campaign.clone(), provider);
+        }
         let named = self.provider.map(HoldOn::Provider);
         let named = named.or_else(|| self.site.map(HoldOn::Site));
         let named = named.or_else(|| self.domain.map(HoldOn::Domain));
@@ -117,7 +122,7 @@ impl Hold {
 
 fn held_words(on: &HoldOn, name: &str, id: HoldId, letters: u64) -> String {
     let waiting = match on {
-        HoldOn::Provider(_) | HoldOn::Site(_) => {
+        HoldOn::Provider(_) | HoldOn::Site(_) | HoldOn::CampaignAt(..) | HoldOn::StreamAt(..) => {
             "its letters are taken aside as they come to their turn".to_owned()
         }
         _ => format!(
@@ -138,7 +143,9 @@ async fn hold_waiting(session: &Session, on: &HoldOn, id: HoldId) -> Result<u64>
         HoldOn::Domain(domain) => Which::Domain(domain.as_str().to_owned()),
         HoldOn::Campaign(name) => Which::Campaign(name.clone()),
         HoldOn::Stream(name) => Which::Stream(name.clone()),
-        HoldOn::Provider(_) | HoldOn::Site(_) => return Ok(0),
+        HoldOn::Provider(_) | HoldOn::Site(_) | HoldOn::CampaignAt(..) | HoldOn::StreamAt(..) => {
+            return Ok(0);
+        }
     };
     let walked = walk(session, async |after| {
         session.store.hold_page(&which, id, after, now()).await
@@ -244,8 +251,10 @@ fn wire(
         "author": author, "reason": reason, "released_at": released_at.map(|at| at.to_string()), "released_by": released_by})
 }
 
-fn name(on: &HoldOn) -> String {
+pub(super) fn name(on: &HoldOn) -> String {
     match on {
+        HoldOn::CampaignAt(..) => format!("campaign {}", on.value()),
+        HoldOn::StreamAt(..) => format!("stream {}, outside campaigns", on.value()),
         HoldOn::All => "everything".to_owned(),
         _ => format!("{} {}", on.kind(), on.value()),
     }

@@ -97,7 +97,8 @@ impl Tables {
             .holds
             .iter()
             .find(|(hold, in_force)| hold.id == id && *in_force)?;
-        let on = [hold.on.kind(), hold.on.value()].join(" ");
+        let kind = hold.on.kind().split('-').next().unwrap_or_default();
+        let on = [kind, &*hold.on.value()].join(" ");
         let (on, author, reason) = (on.trim_end(), &hold.author, &hold.reason);
         Some(format!("{on} is held by {author}: {reason}"))
     }

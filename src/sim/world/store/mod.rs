@@ -29,8 +29,9 @@ use crate::{
     },
     policy::StreamKind,
     port::{
-        AddressMark, AdoptAsk, Beat, Claim, Heard, LeaseAsk, LeaseId, Leased, LeasedLetter, NodeId,
-        Parked, Settlement, Store, StoreError, SuppressionNews, Tenure, TlsStore,
+        AddressMark, AdoptAsk, Beat, BrakeStore, Claim, Heard, LeaseAsk, LeaseId, Leased,
+        LeasedLetter, NodeId, Parked, Settlement, Store, StoreError, SuppressionNews, Tenure,
+        TlsStore,
         inbound::{self, Intake, Kept, LateSettlement, LateStore, Settled, Understood},
     },
 };
@@ -132,6 +133,9 @@ impl MemStore {
 
 /// A world is over before a restart could forget a policy.
 impl TlsStore for MemStore {}
+
+/// Its worlds have no campaigns.
+impl BrakeStore for MemStore {}
 
 impl Store for MemStore {
     async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {

@@ -4,10 +4,12 @@ use super::{Server, StoreLine};
 use crate::{
     mail::{Incoming, IncomingId, LetterId, Shard, Statistics, Suppression, Timestamp},
     port::{
-        StoreError,
+        BrakeStore, StoreError,
         inbound::{Intake, Kept, LateSettlement, LateStore, Settled, Standing, Understood},
     },
 };
+
+impl BrakeStore for StoreLine {}
 
 impl Intake for StoreLine {
     async fn keep(&self, mail: Incoming) -> Result<IncomingId, StoreError> {
