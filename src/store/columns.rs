@@ -22,6 +22,8 @@ pub(super) struct Columns {
     pub(super) retry_at: Vec<Option<OffsetDateTime>>,
     /// What a retry waits for, in the word of reports.
     pub(super) waits_for: Vec<Option<&'static str>>,
+    /// From where the next attempt should leave.
+    pub(super) keep_source: Vec<Option<String>>,
     pub(super) event: EventColumns,
     pub(super) attempt: AttemptColumns,
     pub(super) ban: BanColumns,
@@ -90,6 +92,7 @@ impl Columns {
                 .then(|| waits::cause(&settlement.verdict.event).name()),
         );
         self.retry_at.push(retry_at);
+        self.keep_source.push(settlement.kept_source());
         self.event.push(&settlement.verdict.event);
         self.attempt.push(settlement.attempt.as_ref());
         self.ban.push(settlement.verdict.suppress.as_ref());
