@@ -120,6 +120,7 @@ impl Telling {
                 event,
                 suppress: None,
                 signal: Signal::Nothing,
+                keeps_source: false,
             },
             attempt: Some(AttemptRecord {
                 site: "mxs.mail.ru".to_owned(),
