@@ -13,14 +13,10 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 
-use super::{check::chosen, memory};
+use super::{check::chosen, memory, preflight};
 use crate::{
-    compose::{Domains, Identity, List, Style, TemplateSet, lint::Gate},
-    config::{
-        self, Config,
-        sections::TlsMode,
-        stream::{InDoubtPolicy, LintGate},
-    },
+    compose::{Domains, Identity, List, Style, TemplateSet},
+    config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
     dkim::{KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     keys,
@@ -193,7 +189,7 @@ fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
             policy: policy(stream)?,
             style: style(config, stream)?,
             pool: pool(config, stream),
-            lint: gate(stream),
+            lint: preflight::gate(stream),
         };
         Ok((stream.name.clone(), made))
     });
@@ -312,14 +308,6 @@ pub(crate) fn shaping(config: &Config) -> Result<Shaping> {
     match &config.delivery.shaping {
         Some(path) => config::shaping(path).map_err(Into::into),
         None => Ok(Shaping::standard()),
-    }
-}
-
-const fn gate(stream: &config::Stream) -> Gate {
-    match stream.lint {
-        LintGate::Off => Gate::Off,
-        LintGate::Warn => Gate::Warn,
-        LintGate::Refuse => Gate::Refuse,
     }
 }
 

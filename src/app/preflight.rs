@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     compose::lint::{Gate, Looked},
+    config::{self, stream::LintGate},
     engine::Desk,
     mail::Timestamp,
     store,
@@ -40,5 +41,14 @@ impl Preflight {
         stream
             .lint
             .try_out(&letter, &stream.style, identity, &templates, now)
+    }
+}
+
+/// The operator's word for the gate of a stream.
+pub(super) const fn gate(stream: &config::Stream) -> Gate {
+    match stream.lint {
+        LintGate::Off => Gate::Off,
+        LintGate::Warn => Gate::Warn,
+        LintGate::Refuse => Gate::Refuse,
     }
 }

@@ -55,7 +55,6 @@ pub struct Metrics {
     settle_letters: Histogram,
     settle_seconds: Histogram,
     settle_lag_seconds: Histogram,
-    lint_flaws: IntCounterVec,
     brakes: IntCounterVec,
     store_failures: IntCounter,
     inbound: inbound::Inbound,
@@ -178,11 +177,6 @@ impl Metrics {
             )?,
             inbound: inbound::Inbound::new(&at)?,
             check: check::Check::new(&at)?,
-            lint_flaws: at.counters(
-                "postrider_lint_flaws_total",
-                "Flaws found in letters that were about to leave or about to be enqueued, by rule (docs/lint.md) and whether the letter was `refused` or `passed`.",
-                &["rule", "letter"],
-            )?,
             store_failures: at.counter(
                 "postrider_store_failures_total",
                 "Calls to the store that failed; the letters concerned are tried again.",
@@ -321,14 +315,6 @@ impl Metrics {
     /// A call to the store failed.
     pub fn store_failed(&self) {
         self.store_failures.inc();
-    }
-
-    /// A letter broke rules of the linter, and was kept here or not.
-    pub fn lint_found(&self, rules: &[&'static str], refused: bool) {
-        let letter = if refused { "refused" } else { "passed" };
-        for rule in rules {
-            self.lint_flaws.with_label_values(&[*rule, letter]).inc();
-        }
     }
 
     /// Every registered metric in Prometheus' text form. What cannot be encoded is left out, never an error page.
