@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use postrider::{
-    compose::{Domains, Identity, List, Style},
+    compose::{Domains, Identity, List, Style, lint::Gate},
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
@@ -46,6 +46,8 @@ pub(crate) struct Wishes {
     pub(crate) addresses: &'static [&'static str],
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
+    /// What happens to letters with flaws.
+    pub(crate) lint: Gate,
     /// When campaigns are stopped.
     pub(crate) brakes: Option<Brakes>,
 }
@@ -68,6 +70,7 @@ impl Default for Wishes {
             source: "test",
             addresses: &[],
             shaping: Shaping::free(),
+            lint: Gate::Off,
             brakes: None,
         }
     }
@@ -110,6 +113,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
                 policy,
                 style,
                 pool,
+                lint: wishes.lint,
             },
         )
     };

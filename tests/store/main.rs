@@ -24,3 +24,4 @@ mod schema;
 mod settle;
 mod support;
 mod unkept;
+mod waiting;
