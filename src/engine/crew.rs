@@ -76,16 +76,17 @@ impl<W: World> Crew<W> {
         turn.unwrap_or(Err(NoTurn::TooLong))
     }
 
-    /// Tells the governor what an outcome says about its route.
+    /// Tells the governor what an outcome says about its route; `before` is how many attempts the letter had had.
     pub(super) fn hear(
         &self,
         path: &Path,
         provider: Provider,
         evidence: &Evidence,
         talk: Duration,
+        before: u16,
     ) {
         let finding = court::finding(evidence, provider);
-        if let Some(told) = policy::told(evidence, finding.as_ref()) {
+        if let Some(told) = policy::told(evidence, finding.as_ref(), before) {
             let moment = self.moment();
             path.hear(&told, talk, moment.now.minus(talk), moment);
         }

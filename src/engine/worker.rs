@@ -107,11 +107,19 @@ async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLette
     match deliver(connection, letter).await {
         Ok((evidence, record)) => {
             let talk = record.as_ref().map_or(Duration::ZERO, |record| record.talk);
-            crew.hear(&site.path, site.way.provider(), &evidence, talk);
+            let provider = site.way.provider();
+            crew.hear(&site.path, provider, &evidence, talk, letter.attempts);
             crew.judge(letter, &evidence, record);
         }
         Err(Unsaid::NotLetIn(evidence)) => {
-            crew.hear(&site.path, site.way.provider(), &evidence, Duration::ZERO);
+            let provider = site.way.provider();
+            crew.hear(
+                &site.path,
+                provider,
+                &evidence,
+                Duration::ZERO,
+                letter.attempts,
+            );
             if site.sessions() > 0 {
                 return Turn::PutBack;
             }

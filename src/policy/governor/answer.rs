@@ -34,6 +34,7 @@ pub fn heed(
 ) -> Option<RouteState> {
     let Told::SlowDown {
         class,
+        is_clear,
         hint,
         about_connections,
         words,
@@ -52,6 +53,7 @@ pub fn heed(
     match class {
         Class::Block | Class::Auth if row >= 2 => Some(rested(state, BLOCKED, *hint, now, words)),
         Class::Block | Class::Auth => None,
+        _ if !is_clear && row < UNCLEAR_IN_A_ROW => None,
         _ if state.phase == Phase::Probing || hint.is_some_and(|hint| hint >= HINT_PAUSES) => {
             Some(rested(state, REST, *hint, now, words))
         }

@@ -92,6 +92,8 @@ pub enum Told {
     SlowDown {
         /// What kind of refusal it is.
         class: Class,
+        /// Whether it surely speaks of us and our pace; else it counts only when it comes again and again.
+        is_clear: bool,
         /// Whether it is final for the letter.
         permanent: bool,
         /// The wait that its text asks for.

@@ -16,6 +16,7 @@ fn rules() -> Rules {
 fn refusal() -> Told {
     Told::SlowDown {
         class: Class::Rate,
+        is_clear: true,
         permanent: false,
         hint: None,
         about_connections: false,
@@ -204,6 +205,7 @@ fn refusals_in_a_row_end_in_a_pause_and_probes_lead_back() {
 fn a_pause_that_the_reply_asks_for_is_kept() {
     let told = Told::SlowDown {
         class: Class::Rate,
+        is_clear: true,
         permanent: false,
         hint: Some(Duration::from_mins(25)),
         about_connections: false,
@@ -250,14 +252,15 @@ fn what_is_fixed_by_the_operator_is_not_changed() {
     );
 }
 
-#[test]
-fn one_unclear_deferral_changes_nothing() {
+/// It must come four times in a row to change anything.
+fn unclear(class: Class, is_clear: bool) {
     let told = Told::SlowDown {
-        class: Class::System,
+        class,
+        is_clear,
         permanent: false,
         hint: None,
         about_connections: false,
-        words: "451 local error".to_owned(),
+        words: "451 come back later".to_owned(),
     };
     let mut seen = Seen::default();
     let state = first(&rules(), START);
@@ -266,6 +269,12 @@ fn one_unclear_deferral_changes_nothing() {
         let next = heed(&state, &rules(), &seen, &told, 1.0, (START, START));
         assert_eq!(next.is_some(), round >= 3, "{round}");
     }
+}
+
+#[test]
+fn one_unclear_deferral_changes_nothing() {
+    unclear(Class::System, true);
+    unclear(Class::Rate, false);
 }
 
 #[test]

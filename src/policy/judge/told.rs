@@ -1,6 +1,8 @@
 //! What one outcome tells the governor of the route it took.
 //!
-//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign.
+//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign, but for one thing: who greylists a letter
+//! once says nothing of our pace (RFC 6647), who does so again at a later attempt may mean it, as Yandex does with one text for
+//! both; that is told as unclear.
 
 use super::signal;
 use crate::{
@@ -11,23 +13,27 @@ use crate::{
 /// Most octets of a reply that are kept as the cause of a change.
 const WORDS_MAX: usize = 160;
 
-/// What the governor should hear of an outcome; `None` when it says nothing about the pace.
-pub fn told(evidence: &Evidence, finding: Option<&Finding>) -> Option<Told> {
+/// What the governor should hear of an outcome; `None` when it says nothing about the pace. `before` is how many attempts the
+/// letter had had.
+pub fn told(evidence: &Evidence, finding: Option<&Finding>, before: u16) -> Option<Told> {
     match evidence {
         Evidence::Accepted(_) => Some(Told::Good),
+        Evidence::Refused(reply) if finding.is_some_and(|finding| finding.greylisted) => {
+            (before > 0).then(|| slow_down(reply, finding, false))
+        }
         Evidence::Refused(reply) => match signal::of_refusal(reply, finding) {
             Signal::Good if finding.is_some_and(|finding| finding.class == Class::BadMailbox) => {
                 Some(Told::BadMailbox)
             }
             Signal::Good => Some(Told::Good),
-            Signal::SlowDown => Some(slow_down(reply, finding)),
+            Signal::SlowDown => Some(slow_down(reply, finding, true)),
             Signal::Dead | Signal::Nothing => None,
         },
         _ => None,
     }
 }
 
-fn slow_down(reply: &Reply, finding: Option<&Finding>) -> Told {
+fn slow_down(reply: &Reply, finding: Option<&Finding>, is_clear: bool) -> Told {
     let text = reply.to_string();
     let words = text.lines().next().unwrap_or_default();
     let end = words
@@ -36,9 +42,37 @@ fn slow_down(reply: &Reply, finding: Option<&Finding>) -> Told {
         .find(|at| *at >= WORDS_MAX);
     Told::SlowDown {
         class: finding.map_or(Class::System, |finding| finding.class),
+        is_clear,
         permanent: reply.is_permanent(),
         hint: finding.and_then(|finding| finding.retry_after),
         about_connections: matches!(reply.stage, Stage::Connect | Stage::Banner | Stage::Ehlo),
         words: words[..end.unwrap_or(words.len())].to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Term;
+
+    fn check(class: Class, greylisted: bool, before: u16, expected: Option<bool>) {
+        let reply = Reply::new(Stage::RcptTo, 451, "4.7.1 come back later");
+        let finding = Finding {
+            class,
+            term: Term::Transient,
+            rule: "a-rule",
+            retry_after: None,
+            greylisted,
+        };
+        let told = told(&Evidence::Refused(reply), Some(&finding), before);
+        let is_clear = told.map(|told| matches!(told, Told::SlowDown { is_clear: true, .. }));
+        assert_eq!(is_clear, expected, "{class:?} {greylisted} {before}");
+    }
+
+    #[test]
+    fn greylisting_is_no_sign_until_it_comes_again() {
+        check(Class::Rate, false, 0, Some(true));
+        check(Class::Rate, true, 0, None);
+        check(Class::Rate, true, 1, Some(false));
     }
 }
