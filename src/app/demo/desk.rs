@@ -56,8 +56,8 @@ impl DemoDesk {
         let identity = identity()?;
         let desk = Desk {
             limits: Limits::default(),
-            streams: streams()?,
-            stray: policy("stray", StreamKind::Marketing),
+            streams: streams(paced)?,
+            stray: policy("stray", StreamKind::Marketing, paced),
             identity: identity.clone(),
             templates: templates.into(),
             keyring: keyring.into(),
@@ -148,12 +148,12 @@ fn identity() -> Result<Identity> {
     Ok(Identity::new(domains, "postrider", tokens)?)
 }
 
-fn streams() -> Result<HashMap<String, Stream>> {
+fn streams(paced: bool) -> Result<HashMap<String, Stream>> {
     STREAMS
         .into_iter()
         .map(|(name, kind)| {
             let stream = Stream {
-                policy: policy(name, kind),
+                policy: policy(name, kind, paced),
                 style: style(name, kind)?,
                 pool: Vec::new(),
                 lint: Gate::Off,
@@ -172,12 +172,12 @@ fn style(name: &str, kind: StreamKind) -> Result<Style> {
     })
 }
 
-/// The standard policy with its hours turned into seconds.
-fn policy(name: &str, kind: StreamKind) -> StreamPolicy {
+/// The standard policy with its hours turned into seconds; letters that wait for a pace have a few minutes.
+fn policy(name: &str, kind: StreamKind, paced: bool) -> StreamPolicy {
     let retry = Retry {
         waits: [1, 2, 4, 8].map(Duration::from_secs).to_vec(),
         jitter: 0.2,
-        give_up_age: Duration::from_secs(25),
+        give_up_age: Duration::from_secs(if paced { 480 } else { 25 }),
         greylist: (Duration::from_millis(2_200), Duration::from_secs(3)),
         wait_min: Duration::from_millis(500),
     };
