@@ -36,6 +36,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod top;
 mod why_not;
 mod words;
 
@@ -79,6 +80,7 @@ enum Command {
     #[command(subcommand)]
     Letter(letter::Letter),
     WhyNot(why_not::WhyNot),
+    Top(top::Top),
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -158,6 +160,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
         Command::WhyNot(why_not) => why_not.run(settings, out).await,
+        Command::Top(top) => top.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
         Command::Inbound(inbound) => inbound.run(settings, out).await,
         Command::Token(token) => token.run(settings, out),
