@@ -20,9 +20,13 @@ use crate::{
     dkim::{KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     keys,
-    mail::{Domain, InDoubt},
+    mail::{Domain, InDoubt, Timestamp},
     net,
-    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy, brake::Levels},
+    policy::{
+        Brakes, Retry, Shaping, StreamKind, StreamPolicy,
+        brake::Levels,
+        warmup::{Plan, Plans, schedule},
+    },
     route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -50,6 +54,7 @@ pub fn desk(config: &Config) -> Result<Desk> {
         keyring,
         sources: sources(config)?,
         shaping: shaping(config)?.into(),
+        warmups: warmups(config)?,
         brakes: brakes(config),
         node: config.node.clone(),
         fixed: fixed(config)?,
@@ -112,6 +117,26 @@ pub(super) fn keyring(config: &Config, chosen: &BTreeMap<Domain, String>) -> Res
         anyhow!("{}", lines.join("\n"))
     })?;
     Ok(ring.with_second_signature(config.dkim.second_signature_ed25519))
+}
+
+/// The plans of the sources that are warmed up.
+pub fn warmups(config: &Config) -> Result<Plans> {
+    let plans = config.warmup.iter().map(|warmup| {
+        let schedule = schedule(&warmup.schedule);
+        Ok(Plan {
+            source: warmup.source.clone(),
+            target: warmup.provider.clone(),
+            per_day: warmup.target_per_day,
+            starts: warmup.first_day(),
+            schedule: schedule.context("warmup.schedule names no schedule")?,
+        })
+    });
+    Ok(Plans::new(plans.collect::<Result<_>>()?))
+}
+
+/// The day of a moment, counted from 1970-01-01 in UTC.
+pub fn day_of(now: Timestamp) -> i32 {
+    i32::try_from(now.seconds().div_euclid(86_400)).unwrap_or(0)
 }
 
 /// Per cent become parts of one.

@@ -35,6 +35,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod warmup;
 mod why_not;
 mod words;
 
@@ -87,6 +88,9 @@ enum Command {
     /// Look at the pace towards each provider, and change it.
     #[command(subcommand)]
     Route(route::Route),
+    /// Bring new sources to their volume.
+    #[command(subcommand)]
+    Warmup(warmup::Warmup),
     /// Say what refusals and bounces mean.
     #[command(subcommand)]
     Bounce(bounce::Bounce),
@@ -163,6 +167,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
         Command::Route(route) => route.run(settings, out).await,
+        Command::Warmup(warmup) => warmup.run(settings, out).await,
         Command::Bounce(bounce) => bounce.run(out),
         Command::Suppression(suppression) => suppression.run(settings, out).await,
         Command::Key(key) => key.run(settings, out).await,

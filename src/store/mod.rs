@@ -32,6 +32,7 @@ pub mod suppressions;
 pub mod sweep;
 pub mod tls;
 pub mod wake;
+mod warmup;
 
 use std::{sync::Arc, time::Duration};
 

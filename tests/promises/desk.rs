@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -65,6 +65,7 @@ impl Default for Wishes {
             root: None,
             source: "test",
             shaping: Shaping::free(),
+            warmups: Plans::default(),
             brakes: None,
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::inner::Tempo;
+use self::{inner::Tempo, warm::Warm};
 use super::{tickets::Tickets, voice::Voice};
 use crate::{
     mail::{RouteKey, RouteState, Share, Timestamp},
@@ -74,6 +74,8 @@ struct Inner {
     epoch: u64,
     seen: Seen,
     tickets: Tickets,
+    /// What today's warm-up grants; `None` where there is none.
+    warm: Option<Warm>,
     /// When it was last of use.
     used: Instant,
 }
@@ -84,6 +86,7 @@ impl Gate {
         voice: Arc<Voice>,
         origin: Instant,
         profile: Profile,
+        is_warmed_up: bool,
         moment: Moment,
     ) -> Self {
         let rules = Rules::of(&profile);
@@ -101,6 +104,7 @@ impl Gate {
             epoch: 0,
             seen: Seen::default(),
             tickets: Tickets::default(),
+            warm: is_warmed_up.then_some(Warm::UNKNOWN),
             used: moment.instant,
         };
         Self {
@@ -288,3 +292,4 @@ impl Gate {
 mod connections;
 mod inner;
 mod told;
+mod warm;
