@@ -23,3 +23,4 @@ mod schema;
 mod settle;
 mod support;
 mod unkept;
+mod warmup;

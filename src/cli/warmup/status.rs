@@ -143,3 +143,41 @@ fn wire(route: &RouteKey, days: &[WarmDay], today: i32) -> Value {
     });
     json!({"source": route.source, "target": route.target, "days": days.collect::<Vec<_>>()})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(day: i32, letters: Option<u32>, reason: &str, attempted: u32) -> WarmDay {
+        WarmDay {
+            day,
+            cap: Some(WarmCap {
+                step: 1,
+                letters,
+                reason: reason.to_owned(),
+            }),
+            granted: attempted,
+            attempted,
+            accepted: attempted,
+            ..WarmDay::default()
+        }
+    }
+
+    #[test]
+    fn each_day_says_what_it_was() {
+        let route = RouteKey {
+            source: "s2".to_owned(),
+            target: "mailru".to_owned(),
+        };
+        let mut bad = day(20_002, Some(100), "the day before was good", 100);
+        (bad.accepted, bad.deferred) = (60, 40);
+        let days = [
+            day(20_000, Some(50), "the first day of the warm-up", 50),
+            day(20_001, Some(100), "the day before was good", 10),
+            bad,
+            day(20_003, Some(50), "a step back", 0),
+            day(20_004, Some(50), "a step back", 7),
+        ];
+        insta::assert_snapshot!(text(&route, &days, 20_004), @"");
+    }
+}

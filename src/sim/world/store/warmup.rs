@@ -38,6 +38,14 @@ impl Tables {
         }
     }
 
+    /// Every day that was opened.
+    pub(in super::super) fn warmed(&self) -> Vec<(RouteKey, WarmDay)> {
+        let opened = self.paces.caps.keys();
+        opened
+            .map(|(route, day)| (route.clone(), self.warm_day(route, *day)))
+            .collect()
+    }
+
     pub(in super::super) fn open_day(
         &mut self,
         route: &RouteKey,
