@@ -98,6 +98,8 @@ pub struct LeasedLetter {
     pub attempts: u16,
     /// Why it must not be sent, when it is suppressed already.
     pub suppressed: Option<Reason>,
+    /// The source that it should leave from, where the receiver remembers one.
+    pub source: Option<String>,
     /// The letter, or what is wrong with its row.
     pub letter: Result<Box<Letter>, Broken>,
 }
@@ -144,6 +146,14 @@ pub struct Settlement {
     pub verdict: Verdict,
     /// How the attempt went, for `explain` and reports; `None` when no connection was tried.
     pub attempt: Option<AttemptRecord>,
+}
+
+impl Settlement {
+    /// The source that the next attempt should leave from.
+    pub fn kept_source(&self) -> Option<String> {
+        let attempt = self.attempt.as_ref().filter(|_| self.verdict.keeps_source);
+        attempt.map(|attempt| attempt.source.clone())
+    }
 }
 
 /// How one attempt went.

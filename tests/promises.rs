@@ -26,10 +26,14 @@ mod faults;
 mod hold;
 #[path = "promises/letters.rs"]
 mod letters;
+#[path = "promises/limits.rs"]
+mod limits;
 #[path = "promises/node.rs"]
 mod node;
 #[path = "promises/outage.rs"]
 mod outage;
+#[path = "promises/pool.rs"]
+mod pool;
 #[path = "promises/process.rs"]
 #[expect(dead_code, reason = "the tests of faults use the rest")]
 mod process;

@@ -51,18 +51,34 @@ impl Letters {
 
     /// The n-th letter as the doors take it; `send_at` is an RFC 3339 text.
     pub(crate) fn json(&self, number: usize, campaign: &str, send_at: Option<&str>) -> String {
-        let mut letter = json!({
-            "stream": STREAM,
-            "campaign": campaign,
-            "to": { "address": address(number), "name": name(number), "locale": "ru" },
-            "from": { "address": format!("news@{SENDER}"), "name": "Биржа заказов" },
-            "template": TEMPLATE,
-            "variables": self.variables(number),
-        });
+        self.to(&address(number), number, campaign, send_at)
+    }
+
+    /// The n-th letter, to somebody.
+    pub(crate) fn to(
+        &self,
+        address: &str,
+        number: usize,
+        campaign: &str,
+        send_at: Option<&str>,
+    ) -> String {
+        let mut letter = self.value(address, number, campaign);
         if let Some(moment) = send_at {
             letter["send_at"] = json!(moment);
         }
         letter.to_string()
+    }
+
+    /// The n-th letter, to somebody, for more to be said of it.
+    pub(crate) fn value(&self, address: &str, number: usize, campaign: &str) -> Value {
+        json!({
+            "stream": STREAM,
+            "campaign": campaign,
+            "to": { "address": address, "name": name(number), "locale": "ru" },
+            "from": { "address": format!("news@{SENDER}"), "name": "Биржа заказов" },
+            "template": TEMPLATE,
+            "variables": self.variables(number),
+        })
     }
 
     /// Letters of a range.

@@ -7,7 +7,7 @@
 use std::{
     env,
     io::{self, BufRead, Write},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     process::Stdio,
     sync::Arc,
@@ -27,6 +27,7 @@ use postrider::{
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
     process::{Child, ChildStdin, ChildStdout, Command},
     task::JoinSet,
 };
@@ -36,6 +37,12 @@ use crate::letters;
 
 /// The networks of RFC 5737, from which the small internet gives addresses.
 const NETWORKS: [[u8; 3]; 3] = [[192, 0, 2], [198, 51, 100], [203, 0, 113]];
+
+/// A domain whose host never greets.
+pub(crate) const SILENT: &str = "silent.example.org";
+
+/// The address of that host, outside those networks.
+const SILENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 /// A process of the bench.
 pub(crate) struct Role {
@@ -63,6 +70,8 @@ pub(crate) struct Receiver {
     pub(crate) smtp: SocketAddr,
     /// Its name server.
     pub(crate) dns: SocketAddr,
+    /// A socket that never says a word.
+    pub(crate) silent: SocketAddr,
 }
 
 impl Role {
@@ -127,9 +136,19 @@ impl Receiver {
             manners.starttls, manners.latency, manners.refused.0, manners.refused.1
         );
         let (role, ready) = Role::start("sink", &[("BENCH_SINK", text)]).await?;
-        let (smtp, dns) = ready.split_once(' ').context("the sink said no address")?;
-        let (smtp, dns) = (smtp.parse()?, dns.parse()?);
-        Ok(Self { role, smtp, dns })
+        let sockets: Vec<SocketAddr> = ready
+            .split(' ')
+            .map(|socket| socket.parse().context("the sink said no address"))
+            .collect::<Result<_>>()?;
+        let [smtp, dns, silent] = sockets[..] else {
+            bail!("the sink said {ready}");
+        };
+        Ok(Self {
+            role,
+            smtp,
+            dns,
+            silent,
+        })
     }
 
     /// Connections and letters it has taken.
@@ -148,6 +167,7 @@ pub(crate) async fn engine(config: &Path, database: &str, to: &Receiver) -> Resu
         ("DATABASE_URL", database.to_owned()),
         ("BENCH_SMTP", to.smtp.to_string()),
         ("BENCH_DNS", to.dns.to_string()),
+        ("BENCH_SILENT", to.silent.to_string()),
     ];
     Ok(Role::start("engine", &variables).await?.0)
 }
@@ -156,7 +176,17 @@ pub(crate) async fn engine(config: &Path, database: &str, to: &Receiver) -> Resu
 pub(crate) async fn play_sink() -> Result<()> {
     let sink = Sink::start(sink_plan()?).await?;
     let internet = SmallInternet::start(domains()).await?;
-    say(&format!("{} {}", sink.address(), internet.dns()))?;
+    internet.publish_zone(&format!(
+        "{SILENT}. 300 IN MX 10 mx.{SILENT}.\nmx.{SILENT}. 300 IN A {SILENT_ADDRESS}\n",
+    ))?;
+    // The system accepts connections on its behalf, and nobody ever greets.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await?;
+    say(&format!(
+        "{} {} {}",
+        sink.address(),
+        internet.dns(),
+        silent.local_addr()?
+    ))?;
     let mut orders = orders();
     while let Some(_tally) = orders.recv().await {
         let tally = sink.tally();
@@ -206,7 +236,10 @@ pub(crate) async fn play_engine() -> Result<()> {
             servers: vec![env::var("BENCH_DNS")?.parse()?],
             ..ResolverOptions::default()
         })?,
-        dial: dial(env::var("BENCH_SMTP")?.parse()?),
+        dial: dial(
+            env::var("BENCH_SMTP")?.parse()?,
+            env::var("BENCH_SILENT")?.parse()?,
+        ),
         watch: Arc::new(Metrics::new(&prometheus::Registry::new())?),
     };
     say("ready")?;
@@ -221,8 +254,8 @@ pub(crate) async fn play_engine() -> Result<()> {
     Ok(())
 }
 
-/// Every address of the small internet stands for the sink.
-fn dial(sink: SocketAddr) -> Tcp {
+/// Every address of the small internet stands for the sink, but for the one that never answers.
+fn dial(sink: SocketAddr, silent: SocketAddr) -> Tcp {
     let hosts = |network: [u8; 3]| {
         (0..=u8::MAX).map(move |host| IpAddr::from([network[0], network[1], network[2], host]))
     };
@@ -231,6 +264,7 @@ fn dial(sink: SocketAddr) -> Tcp {
             .into_iter()
             .flat_map(hosts)
             .map(|address| (address, sink))
+            .chain([(IpAddr::from(SILENT_ADDRESS), silent)])
             .collect(),
         only_reroute: true,
         ..Tcp::default()

@@ -5,8 +5,8 @@
 //! `journey` for the three parts; `docs/benchmarks.md` tells how to read the table.
 //!
 //! `BENCH_RUNS` (3) is how often, `BENCH_LETTERS` (20000) how many letters, `BENCH_WAITING` (1000000) how many wait in
-//! the crowded queue, `BENCH_ONLY` which parts: a list of `physics`, `doors`, `rsa`, `open`, `ed25519`, `starttls`,
-//! `hardship`, `waiting`. `BENCH_STATEMENTS` counts what each statement costs PostgreSQL, at the price of lower rates.
+//! the crowded queue, `BENCH_ONLY` which parts: a list of `physics`, `doors`, `shaping`, `rsa`, `open`, `ed25519`,
+//! `starttls`, `hardship`, `waiting`, `dead`, `urgent`. `BENCH_STATEMENTS` counts what each statement costs PostgreSQL, at the price of lower rates.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -17,6 +17,7 @@ mod child;
 #[path = "../common/cost.rs"]
 #[expect(dead_code, reason = "the bench of peers uses the rest")]
 mod cost;
+mod crowded;
 mod doors;
 #[path = "../common/enqueue.rs"]
 mod enqueue;
@@ -28,6 +29,7 @@ mod letters;
 #[path = "../common/message.rs"]
 mod message;
 mod physics;
+mod shaping;
 mod statements;
 mod table;
 
@@ -62,7 +64,7 @@ struct Part {
     journey: fn(usize) -> Journey,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         word: "rsa",
         name: PLAIN,
@@ -124,7 +126,26 @@ const PARTS: [Part; 6] = [
         goal: 0.9,
         journey: plain,
     },
+    Part {
+        word: DEAD,
+        name: "end to end, RSA-2048, a million due at a provider that never answers",
+        base: PLAIN,
+        goal: 0.95,
+        journey: plain,
+    },
 ];
+
+/// The part beside letters that nobody will take, and the part of urgent letters among others that are due.
+const DEAD: &str = "dead";
+const URGENT: &str = "urgent";
+
+/// Databases with many letters in them, filled once.
+#[derive(Default)]
+struct Crowds {
+    waiting: Option<Database>,
+    dead: Option<Database>,
+    due: Option<Database>,
+}
 
 /// The part that has a database of its own, filled once.
 const WAITING: &str = "waiting";
@@ -163,24 +184,22 @@ async fn conduct() -> Result<()> {
     };
     let lab = Lab::start(counting).await?;
     introduce(&lab, runs, letters)?;
-    let crowd = crowd(&lab).await?;
+    let crowds = Crowds::gather(&lab).await?;
     let mut table = Table::default();
     for run in 1..=runs {
         writeln!(io::stderr().lock(), "run {run} of {runs}, load {}", load())?;
-        round(&lab, &mut table, crowd.as_ref(), run, letters).await?;
+        round(&lab, &mut table, &crowds, run, letters).await?;
     }
     compare(&mut table);
     writeln!(io::stdout().lock(), "{table}")?;
-    if let Some(crowd) = crowd {
-        lab.drop(crowd).await?;
-    }
+    crowds.disperse(&lab).await?;
     lab.stop().await
 }
 
 async fn round(
     lab: &Lab,
     table: &mut Table,
-    crowd: Option<&Database>,
+    crowds: &Crowds,
     run: usize,
     letters: usize,
 ) -> Result<()> {
@@ -190,10 +209,18 @@ async fn round(
     if wanted("doors") {
         doors::measure(lab, table).await?;
     }
+    if wanted("shaping") {
+        shaping::measure(table).await?;
+    }
     for part in PARTS.iter().filter(|part| wanted(part.word)) {
         let journey = (part.journey)(letters);
         let campaign = format!("run-{run}");
-        let findings = if let Some(crowd) = crowd.filter(|_| part.word == WAITING) {
+        let crowd = match part.word {
+            WAITING => crowds.waiting.as_ref(),
+            DEAD => crowds.dead.as_ref(),
+            _ => None,
+        };
+        let findings = if let Some(crowd) = crowd {
             journey.run(lab, crowd, &campaign).await
         } else {
             let database = lab.database("journey").await?;
@@ -204,6 +231,9 @@ async fn round(
         };
         let findings = findings.with_context(|| part.name)?;
         enter(table, part, findings)?;
+    }
+    if let Some(due) = &crowds.due {
+        crowded::urgent(lab, due, &format!("urgent-{run}"), table).await?;
     }
     Ok(())
 }
@@ -239,21 +269,46 @@ fn compare(table: &mut Table) {
     // How much dearer a letter is than its bare signature and wire: the neighbours' load does not change this one much.
     table.compare(COST, physics::LIMIT_COST, 0.0);
     table.at_most("  engine, most memory, a million queued", 200.0);
+    table.at_most(crowded::URGENT, 1_000.0);
 }
 
-/// The database with letters that are due tomorrow.
-async fn crowd(lab: &Lab) -> Result<Option<Database>> {
-    if !wanted(WAITING) {
-        return Ok(None);
+impl Crowds {
+    /// Queues whatever the wanted parts need.
+    async fn gather(lab: &Lab) -> Result<Self> {
+        let waiting = number("BENCH_WAITING", 1_000_000)?;
+        let mut crowds = Self::default();
+        if wanted(WAITING) {
+            writeln!(
+                io::stderr().lock(),
+                "queueing {waiting} letters that are due tomorrow"
+            )?;
+            let database = lab.database("crowd").await?;
+            journey::fill_tomorrow(&database, waiting).await?;
+            crowds.waiting = Some(database);
+        }
+        if wanted(DEAD) {
+            writeln!(
+                io::stderr().lock(),
+                "queueing {waiting} letters that nobody will take"
+            )?;
+            crowds.dead = Some(crowded::dead(lab, waiting).await?);
+        }
+        if wanted(URGENT) {
+            writeln!(
+                io::stderr().lock(),
+                "queueing {waiting} letters that are due now"
+            )?;
+            crowds.due = Some(crowded::due(lab, waiting).await?);
+        }
+        Ok(crowds)
     }
-    let waiting = number("BENCH_WAITING", 1_000_000)?;
-    writeln!(
-        io::stderr().lock(),
-        "queueing {waiting} letters that are due tomorrow"
-    )?;
-    let database = lab.database("crowd").await?;
-    journey::fill(&database, waiting).await?;
-    Ok(Some(database))
+
+    async fn disperse(self, lab: &Lab) -> Result<()> {
+        for crowd in [self.waiting, self.dead, self.due].into_iter().flatten() {
+            lab.drop(crowd).await?;
+        }
+        Ok(())
+    }
 }
 
 fn introduce(lab: &Lab, runs: usize, letters: usize) -> Result<()> {

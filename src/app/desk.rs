@@ -64,6 +64,7 @@ pub fn desk(config: &Config) -> Result<Desk> {
         },
         tls: tls(config.tls.mode),
         mta_sts: config.tls.mta_sts,
+        chunking: config.delivery.chunking,
         trust: trust()?,
         timeouts: timeouts(config),
     })

@@ -109,6 +109,9 @@ section! {
         pub connections_per_site: u32 = 10;
         /// Letters over one connection before it is closed: 1 to 100000.
         pub letters_per_connection: u32 = 100;
+        /// Whether letters go in chunks (BDAT, RFC 3030) to servers that offer it; a server that then does not know it is
+        /// spoken to with DATA.
+        pub chunking: bool = true;
         /// A file with the pace of each provider, over the compiled-in profiles: see docs/pace.md. A file that changes is
         /// read again while the node runs; one that cannot be used leaves the last good one in force.
         pub shaping: Option<PathBuf> = None, like r#""shaping.toml""#;

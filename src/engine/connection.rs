@@ -38,6 +38,8 @@ pub(super) enum Unsaid {
     NotLetIn(Evidence),
     /// The claim passed to another node while the letter waited.
     Lost,
+    /// Its connection is one too many by now: it goes back to the store, and the connection ends.
+    OneTooMany,
     /// A person holds it back.
     Held(HoldId),
     /// Its recipient may have been suppressed meanwhile, its claim ran out, its final dot could not be noted, or the engine
@@ -258,12 +260,14 @@ impl<'a, W: World> Connection<'a, W> {
             })?;
         let login = self.site.way.login();
         let (ehlo, login, timeouts) = (&source.ehlo, login.as_ref(), desk.timeouts);
+        let chunking = desk.chunking && self.site.takes_chunks();
         let hello = Hello {
             ehlo,
             host,
             remote,
             tls,
             login,
+            chunking,
             timeouts,
         };
         Session::open(wire, &hello).await

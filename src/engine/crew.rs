@@ -14,7 +14,7 @@ use super::{
     desk::{Desk, Stream},
     holds::Holds,
     ledger::{Ledger, Standing},
-    pace::{Moment, Pace, Path, Turn},
+    pace::{Moment, NoTurn, Pace, Path, Turn},
     secured::Secured,
 };
 use crate::{
@@ -67,12 +67,13 @@ impl<W: World> Crew<W> {
         }
     }
 
-    /// Waits for this letter's turn on its path; `None` when it has to go back instead.
-    pub(super) async fn turn(&self, path: &Path, letter: &Letter) -> Option<Turn> {
+    /// Waits for this letter's turn on its path, unless the engine stops.
+    pub(super) async fn turn(&self, path: &Path, letter: &Letter) -> Result<Turn, NoTurn> {
         let shaping = self.desk.shaping.get();
         let domain = letter.to.mailbox.address.domain().as_str();
         let turn = self.pace.turn(path, domain, &shaping, || self.moment());
-        self.stop.run_until_cancelled(turn).await.flatten()
+        let turn = self.stop.run_until_cancelled(turn).await;
+        turn.unwrap_or(Err(NoTurn::TooLong))
     }
 
     /// Tells the governor what an outcome says about its route.

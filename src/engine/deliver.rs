@@ -15,6 +15,7 @@ use super::{
     connection::{Connection, Unsaid},
     crew::{Crew, turn_away},
     ledger::Standing,
+    pace::NoTurn,
 };
 use crate::{
     compose::compose,
@@ -133,7 +134,10 @@ async fn say<W: World>(
     connection.session(domain).await?;
     // Its turn lasts until its talk is over.
     let turn = crew.turn(&connection.site.path, ready.letter).await;
-    let _turn = turn.ok_or(Unsaid::GiveBack)?;
+    let _turn = turn.map_err(|why| match why {
+        NoTurn::TooLong => Unsaid::GiveBack,
+        NoTurn::MustLeave => Unsaid::OneTooMany,
+    })?;
     unheld(connection, ready.leased)?;
     let session = connection.session(domain).await?;
     // Composing and connecting took their time: this is the last moment to learn that the letter must not go.
@@ -155,11 +159,15 @@ async fn say<W: World>(
         &crew.stop,
     );
     let outcome = talk.await.ok_or(Unsaid::GiveBack)?;
+    let refused_chunks = session.refused_chunks();
     record.host = Some(session.host().to_owned());
     record.remote = Some(session.remote());
     record.tls = session.tls().map(ToOwned::to_owned);
     record.talk = outcome.talk;
     connection.source().clone_into(&mut record.source);
+    if refused_chunks {
+        connection.site.note_refused_chunks();
+    }
     Ok((
         Said {
             hung_up_while_idle: hung_up_while_idle(&outcome),

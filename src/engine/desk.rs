@@ -46,6 +46,8 @@ pub struct Desk {
     pub tls: TlsPolicy,
     /// Whether the MTA-STS policies of recipient domains are looked for and obeyed.
     pub mta_sts: bool,
+    /// Whether letters go in chunks where that is offered (RFC 3030).
+    pub chunking: bool,
     /// How certificates are looked at.
     pub trust: Trust,
     /// Patience at each stage of the talk.

@@ -155,7 +155,8 @@ impl<W: World> Dispatch<W> {
         let is_urgent = letter.priority <= URGENT;
         crew.pace
             .learn(letter.lane, is_urgent, &paths, moment.instant);
-        let path = paths.choose(is_urgent, moment, || crew.world.dice().roll())?;
+        let kept = letter.source.as_deref();
+        let path = paths.choose(kept, is_urgent, moment, || crew.world.dice().roll())?;
         let key = (place.name.clone(), path.source.name.clone());
         let fresh = || Arc::new(Site::new(place.way.clone(), Arc::clone(path)));
         let site = self.sites.entry(key.clone()).or_insert_with(fresh);

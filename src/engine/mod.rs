@@ -56,6 +56,7 @@ pub use self::{
     desk::{Desk, Stream},
     limits::Limits,
     live::Live,
+    pace::Drill,
     way::Trust,
 };
 use crate::port::{Journal, NodeId, Store, World};

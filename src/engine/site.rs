@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -39,6 +39,8 @@ pub(super) struct Site {
     connections: AtomicUsize,
     idle: AtomicUsize,
     sessions: AtomicUsize,
+    /// One of its hosts offered chunks and did not know them.
+    refused_chunks: AtomicBool,
     /// Hosts that nobody reached, and until when they come last.
     dead: Mutex<HashMap<String, Timestamp>>,
 }
@@ -79,6 +81,7 @@ impl Site {
             connections: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
+            refused_chunks: AtomicBool::new(false),
             dead: Mutex::default(),
         }
     }
@@ -112,6 +115,16 @@ impl Site {
     pub(super) fn note_dead(&self, host: &str, until: Timestamp) {
         let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
         dead.insert(host.to_owned(), until);
+    }
+
+    /// Whether its hosts may be spoken to in chunks.
+    pub(super) fn takes_chunks(&self) -> bool {
+        !self.refused_chunks.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a host offered chunks and did not know them.
+    pub(super) fn note_refused_chunks(&self) {
+        self.refused_chunks.store(true, Ordering::Relaxed);
     }
 
     /// Puts letters in line and wakes a waiting connection for each.

@@ -8,6 +8,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     crew::Crew,
     deliver::deliver,
     grip::Grip,
+    pace::LOOK,
     site::Site,
 };
 use crate::{
@@ -28,6 +30,8 @@ enum Turn {
     Over,
     /// Nobody let us in, but other connections work: it waits for one of them.
     PutBack,
+    /// It was given back, and this connection is one too many.
+    Leave,
     /// Nobody answers at this site.
     Dead(Evidence),
 }
@@ -43,6 +47,10 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
         let turn = AssertUnwindSafe(turn(&mut connection, &letter));
         match turn.catch_unwind().await {
             Ok(Turn::Over) => {}
+            Ok(Turn::Leave) => {
+                grip.pass();
+                break;
+            }
             Ok(Turn::PutBack) => {
                 grip.pass();
                 site.put_back(letter);
@@ -65,10 +73,6 @@ async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLett
     let crew = connection.crew;
     let limits = &crew.desk.limits;
     let path = &connection.site.path;
-    // Another node has joined, or the governor wants fewer.
-    if path.has_too_many(crew.moment()) {
-        return None;
-    }
     let carries = path.letters_per_connection(limits.letters_per_connection);
     if connection.carried().unwrap_or(0) as usize >= carries {
         connection.hang_up().await;
@@ -78,8 +82,24 @@ async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLett
         Some(_) => limits.keep_warm,
         None => Duration::ZERO,
     };
-    let next = connection.site.next(patience);
+    let next = within(crew, connection.site, patience);
     crew.stop.run_until_cancelled(next).await.flatten()
+}
+
+/// The next letter within that time, unless this connection is one too many: another node has joined, or the governor wants
+/// fewer.
+async fn within<W: World>(crew: &Crew<W>, site: &Site, patience: Duration) -> Option<LeasedLetter> {
+    let until = Instant::now() + patience;
+    loop {
+        if site.path.must_leave(crew.moment()) {
+            return None;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let next = site.next(left.min(LOOK)).await;
+        if next.is_some() || left <= LOOK {
+            return next;
+        }
+    }
 }
 
 async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) -> Turn {
@@ -100,6 +120,10 @@ async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLette
         Err(Unsaid::Held(hold)) => crew.holds.park(letter, hold),
         Err(Unsaid::Lost) => crew.ledger.leave([(letter.lease, letter.id())]),
         Err(Unsaid::GiveBack) => crew.give_back(std::slice::from_ref(letter)),
+        Err(Unsaid::OneTooMany) => {
+            crew.give_back(std::slice::from_ref(letter));
+            return Turn::Leave;
+        }
     }
     Turn::Over
 }

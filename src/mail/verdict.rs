@@ -13,6 +13,8 @@ pub struct Verdict {
     pub suppress: Option<Suppression>,
     /// What shaping should know about the route.
     pub signal: Signal,
+    /// The next attempt should leave from the same source: who greylists remembers it (RFC 6647 §3.1).
+    pub keeps_source: bool,
 }
 
 /// Where a letter goes.

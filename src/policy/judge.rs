@@ -93,6 +93,7 @@ pub fn unreadable(fault: &Unsendable, now: Timestamp) -> Verdict {
         },
         suppress: None,
         signal: Signal::Nothing,
+        keeps_source: false,
     }
 }
 
@@ -211,7 +212,10 @@ impl Bench<'_> {
     /// Another attempt, or the end of the letter's time.
     fn again(&self, event: Event, signal: Signal) -> Verdict {
         match self.due() {
-            Ok(due) => retry(due, event, signal),
+            Ok(due) => Verdict {
+                keeps_source: self.finding.is_some_and(|finding| finding.greylisted),
+                ..retry(due, event, signal)
+            },
             Err(why) => {
                 let last = event.text.as_deref().unwrap_or_default();
                 let text = Some(format!("{why}; the last word was: {last}"));
@@ -292,6 +296,7 @@ fn retry(due: Timestamp, event: Event, signal: Signal) -> Verdict {
         },
         suppress: None,
         signal,
+        keeps_source: false,
     }
 }
 
@@ -305,6 +310,7 @@ fn finish(state: State, event: Event, suppress: Option<Suppression>, signal: Sig
         },
         suppress,
         signal,
+        keeps_source: false,
     }
 }
 

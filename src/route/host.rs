@@ -47,7 +47,7 @@ pub(super) fn shuffle<T>(things: &mut [T], dice: f64) {
     clippy::cast_precision_loss,
     reason = "sides are few and the scaled dice lie in 0..=sides"
 )]
-pub(super) fn throw(sides: usize, dice: f64) -> (usize, f64) {
+fn throw(sides: usize, dice: f64) -> (usize, f64) {
     let scaled = dice * sides as f64;
     let pick = (scaled as usize).min(sides.saturating_sub(1));
     (pick, (scaled - pick as f64).clamp(0.0, 1.0))

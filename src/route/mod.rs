@@ -15,4 +15,4 @@ pub use address::{Family, addresses};
 pub use fixed::{FixedRoute, FixedRoutes, SmarthostLogin, TlsPolicy};
 pub use plan::{MailHost, Plan, plan};
 pub use site::Site;
-pub use source::{Source, choose_source};
+pub use source::Source;

@@ -16,6 +16,13 @@ pub(super) enum Command<'line> {
     Rcpt(&'line str),
     /// `DATA`.
     Data,
+    /// `BDAT` (RFC 3030).
+    Bdat {
+        /// Octets that follow.
+        size_bytes: usize,
+        /// Whether the letter ends with them.
+        is_last: bool,
+    },
     /// `RSET`.
     Rset,
     /// `NOOP`.
@@ -56,18 +63,30 @@ impl<'line> Command<'line> {
                 path_after(rest, "TO:").map_or(Self::Malformed, |to| Self::Rcpt(to.0))
             }
             ("DATA", true) => Self::Data,
+            ("BDAT", false) => parse_chunk(rest).unwrap_or(Self::Malformed),
             ("RSET", true) => Self::Rset,
             ("NOOP", _) => Self::Noop,
             ("VRFY", false) => Self::Vrfy,
             ("STARTTLS", true) => Self::StartTls,
             ("QUIT", true) => Self::Quit,
             (
-                "EHLO" | "HELO" | "MAIL" | "RCPT" | "DATA" | "RSET" | "VRFY" | "STARTTLS" | "QUIT",
+                "EHLO" | "HELO" | "MAIL" | "RCPT" | "DATA" | "BDAT" | "RSET" | "VRFY" | "STARTTLS"
+                | "QUIT",
                 _,
             ) => Self::Malformed,
             _ => Self::Unknown,
         }
     }
+}
+
+fn parse_chunk(rest: &str) -> Option<Command<'static>> {
+    let (size, last) = rest.split_once(' ').unwrap_or((rest, ""));
+    let is_last = last.eq_ignore_ascii_case("LAST");
+    let size_bytes = size.parse().ok()?;
+    (is_last || last.is_empty()).then_some(Command::Bdat {
+        size_bytes,
+        is_last,
+    })
 }
 
 fn parse_mail(rest: &str) -> Option<Mail<'_>> {
@@ -131,6 +150,12 @@ mod tests {
         check("MAIL FROM:<>", &mail("", None, false));
         check("RCPT TO:<b@mail.ru>", &Command::Rcpt("b@mail.ru"));
         check("QUIT ", &Command::Quit);
+        let chunk = |size_bytes, is_last| Command::Bdat {
+            size_bytes,
+            is_last,
+        };
+        check("BDAT 86", &chunk(86, false));
+        check("bdat 0 last", &chunk(0, true));
     }
 
     #[test]
@@ -140,6 +165,8 @@ mod tests {
         check("MAIL FROM:<a> SIZE=many", &Command::Malformed);
         check("RCPT TO:<b@mail.ru", &Command::Malformed);
         check("DATA now", &Command::Malformed);
+        check("BDAT -1 LAST", &Command::Malformed);
+        check("BDAT 5 FIRST", &Command::Malformed);
         check("", &Command::Unknown);
         check("GET / HTTP/1.1", &Command::Unknown);
     }

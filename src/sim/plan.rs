@@ -157,6 +157,11 @@ impl ProviderPlan {
         }
     }
 
+    /// Whether letters are taken in chunks (RFC 3030): Google and Microsoft offer it.
+    pub const fn takes_chunks(&self) -> bool {
+        matches!(self.dialect, Dialect::Google | Dialect::Outlook)
+    }
+
     /// This provider with domains served by hosts, the first host being preferred.
     #[must_use]
     pub fn serving(mut self, domains: &[&str], hosts: &[&str]) -> Self {

@@ -48,6 +48,8 @@ pub(super) struct Provider {
     verify: Verify,
     /// Whether addresses in UTF-8 are taken (RFC 6531).
     pub(super) smtputf8: bool,
+    /// Whether letters are taken in chunks.
+    pub(super) chunking: bool,
 }
 
 impl Provider {
@@ -72,6 +74,7 @@ impl Provider {
             taken: AtomicU64::new(0),
             verify,
             smtputf8: plan.smtputf8,
+            chunking: plan.takes_chunks(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The talk of one connection, from the greeting to the end (RFC 5321 §3).
 //!
 //! Owns the order of commands and what ESMTP offers: PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES, STARTTLS, and
-//! SMTPUTF8 where planned. Promises: one reply per command, whatever comes; a guest who talks nonsense is seen off.
+//! SMTPUTF8 and CHUNKING where planned. Promises: one reply per command, whatever comes; a guest who talks nonsense is seen off.
 //! Leaves decisions to `provider`, bytes to `wire`.
 
 use std::{net::IpAddr, sync::Arc};
@@ -59,6 +59,8 @@ pub(super) struct Session<'a, S> {
     greeted: bool,
     sender: Option<String>,
     envelopes: Vec<Envelope>,
+    /// What came of a letter in chunks; `None` once it was larger than any letter.
+    chunks: Option<Vec<u8>>,
     utf8: bool,
     letters: u32,
     faults: u32,
@@ -82,6 +84,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             greeted: false,
             sender: None,
             envelopes: Vec::new(),
+            chunks: Some(Vec::new()),
             utf8: false,
             letters: 0,
             faults: 0,
@@ -135,6 +138,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             Command::Mail(mail) => self.mail(&mail).await?,
             Command::Rcpt(path) => self.rcpt(path).await?,
             Command::Data => self.data().await?,
+            Command::Bdat {
+                size_bytes,
+                is_last,
+            } => self.chunk(size_bytes, is_last).await?,
             Command::Rset => {
                 self.forget();
                 self.wire.say("250 2.0.0 Flushed").await?;
@@ -165,6 +172,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         if self.provider.smtputf8 {
             offers.push("SMTPUTF8");
+        }
+        if self.provider.chunking {
+            offers.push("CHUNKING");
         }
         format!("250-{}\n250 SIZE {LETTER_MAX}", offers.join("\n250-"))
     }
@@ -240,6 +250,38 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             return Err(Gone::Closed);
         }
         let letter = self.wire.letter(LETTER_MAX).await?;
+        self.close(letter).await
+    }
+
+    /// A chunk is read whatever is thought of it (RFC 3030 §2).
+    async fn chunk(&mut self, size_bytes: usize, is_last: bool) -> Result<(), Gone> {
+        let is_cut = self
+            .envelopes
+            .first()
+            .is_some_and(|first| self.provider.cut(first, false).is_some());
+        if is_cut {
+            self.wire.fill().await?;
+            return Err(Gone::Closed);
+        }
+        let before = self.chunks.as_ref().map_or(0, Vec::len);
+        let room = LETTER_MAX.saturating_sub(before);
+        let chunk = self.wire.chunk(size_bytes, room).await?;
+        if self.envelopes.is_empty() {
+            return self.fault("503 5.5.1 No valid recipients").await;
+        }
+        self.chunks = self.chunks.take().zip(chunk).map(|(mut letter, chunk)| {
+            letter.extend_from_slice(&chunk);
+            letter
+        });
+        if !is_last {
+            return self.wire.say("250 2.0.0 Chunk received").await;
+        }
+        let letter = self.chunks.take();
+        self.close(letter).await
+    }
+
+    /// The letter is whole; `None` was larger than any.
+    async fn close(&mut self, letter: Option<Vec<u8>>) -> Result<(), Gone> {
         let envelopes = std::mem::take(&mut self.envelopes);
         self.forget();
         self.letters += 1;
@@ -303,5 +345,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     fn forget(&mut self) {
         self.sender = None;
         self.envelopes.clear();
+        self.chunks = Some(Vec::new());
     }
 }

@@ -173,6 +173,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// A chunk of that many bytes; `None`, though read, when it is larger than `max_bytes`.
+    pub(super) async fn chunk(
+        &mut self,
+        size_bytes: usize,
+        max_bytes: usize,
+    ) -> Result<Option<Vec<u8>>, Gone> {
+        let mut left = size_bytes;
+        let mut chunk = (size_bytes <= max_bytes).then(Vec::new);
+        loop {
+            let unread = &self.input[self.start..];
+            let taken = &unread[..unread.len().min(left)];
+            if let Some(chunk) = &mut chunk {
+                chunk.extend_from_slice(taken);
+            }
+            left -= taken.len();
+            self.start += taken.len();
+            if left == 0 {
+                return Ok(chunk);
+            }
+            self.fill().await?;
+        }
+    }
+
     /// Waits for at least one more byte.
     pub(super) async fn fill(&mut self) -> Result<(), Gone> {
         self.flush().await?;
@@ -212,7 +235,8 @@ mod tests {
 
     use super::*;
 
-    const TALK: &[u8] = b"EHLO a\r\nDATA\r\n..one\r\ntwo\r\n.\r\nDATA\r\n.\r\nQUIT\r\n";
+    const TALK: &[u8] =
+        b"EHLO a\r\nDATA\r\n..one\r\ntwo\r\n.\r\nDATA\r\n.\r\nBDAT\r\n.\r\nxyzBDAT\r\n123456QUIT\r\n";
 
     /// Hands the talk over in pieces of the given sizes and tells what was read.
     async fn read_in_pieces(sizes: Vec<usize>) -> Vec<String> {
@@ -237,6 +261,10 @@ mod tests {
                     let letter = wire.letter(1_000).await.unwrap().unwrap();
                     seen.push(String::from_utf8(letter).unwrap());
                 }
+                if seen.last().is_some_and(|line| line.contains("BDAT")) {
+                    let chunk = wire.chunk(6, 6).await.unwrap().unwrap();
+                    seen.push(String::from_utf8(chunk).unwrap());
+                }
             }
             seen
         };
@@ -257,7 +285,7 @@ mod tests {
             let seen = runtime.block_on(read_in_pieces(sizes));
             prop_assert_eq!(seen, vec![
                 "Command(\"EHLO a\")", "Command(\"DATA\")", ".one\r\ntwo\r\n",
-                "Command(\"DATA\")", "", "Command(\"QUIT\")",
+                "Command(\"DATA\")", "", "Command(\"BDAT\")", ".\r\nxyz", "Command(\"BDAT\")", "123456", "Command(\"QUIT\")",
             ]);
         }
     }

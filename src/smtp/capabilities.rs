@@ -73,7 +73,7 @@ impl Capabilities {
         self.offers(EXT_START_TLS)
     }
 
-    /// CHUNKING (RFC 3030); known, not used: DATA is what every host has tested.
+    /// CHUNKING (RFC 3030).
     pub const fn chunking(self) -> bool {
         self.offers(EXT_CHUNKING)
     }

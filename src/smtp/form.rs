@@ -1,6 +1,6 @@
 //! The form of a message on the wire: line ends, dots, eight-bit octets.
 //!
-//! Owns dot-stuffing. Promises: a message with a bare CR or LF is refused, because receivers disagree on where its
+//! Owns dot-stuffing and [`Parcel`]. Promises: a message with a bare CR or LF is refused, because receivers disagree on where its
 //! lines end, and so on where the letter ends (SMTP smuggling; RFC 5321 §2.3.8 forbids it); stuffing is undone exactly by
 //! RFC 5321 §4.5.2; without a line that starts with a dot nothing is copied. Leaves line length and headers to `compose`.
 
@@ -11,8 +11,8 @@ use crate::mail::Unsendable;
 pub(crate) struct Form {
     /// Some line starts with a dot.
     has_dots: bool,
-    /// What closes the message: its own line end where missing, and the final dot.
-    pub(crate) ending: &'static [u8],
+    /// The line end that its last line lacks.
+    missing_end: &'static [u8],
     /// Some octet is above 127.
     pub(crate) is_eight_bit: bool,
     /// Some octet of the header is above 127: only for SMTPUTF8 hosts (RFC 6532).
@@ -32,18 +32,39 @@ impl Form {
         }
         Ok(Self {
             has_dots: dots_inside || message.first() == Some(&b'.'),
-            ending: if message.is_empty() || message.ends_with(b"\r\n") {
-                b".\r\n"
+            missing_end: if message.is_empty() || message.ends_with(b"\r\n") {
+                b""
             } else {
-                b"\r\n.\r\n"
+                b"\r\n"
             },
             is_eight_bit,
             has_utf8_header: is_eight_bit && !header(message).is_ascii(),
         })
     }
 
-    /// The message with its dots stuffed; `scratch` is used only where there are any.
-    pub(crate) fn stuffed<'a>(self, message: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    /// As it goes after DATA, up to its final dot; `scratch` is used only where dots have to be stuffed.
+    pub(crate) fn dotted<'a>(self, message: &'a [u8], scratch: &'a mut Vec<u8>) -> Parcel<'a> {
+        Parcel {
+            head: String::new(),
+            content: self.stuffed(message, scratch),
+            ending: if self.missing_end.is_empty() {
+                b".\r\n"
+            } else {
+                b"\r\n.\r\n"
+            },
+        }
+    }
+
+    /// As it goes in one chunk, counted and so without dots (RFC 3030 §2).
+    pub(crate) fn counted(self, message: &[u8]) -> Parcel<'_> {
+        Parcel {
+            head: format!("BDAT {} LAST\r\n", message.len() + self.missing_end.len()),
+            content: message,
+            ending: self.missing_end,
+        }
+    }
+
+    fn stuffed<'a>(self, message: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
         if !self.has_dots {
             return message;
         }
@@ -56,6 +77,17 @@ impl Form {
         }
         scratch
     }
+}
+
+/// A message as it goes over the wire. It has arrived when its last octet has.
+#[derive(Debug)]
+pub(crate) struct Parcel<'a> {
+    /// What announces it.
+    pub(crate) head: String,
+    /// The message.
+    pub(crate) content: &'a [u8],
+    /// Its own line end where missing, and the final dot where one closes it.
+    pub(crate) ending: &'static [u8],
 }
 
 /// Whether some neighbours break CRLF apart, and whether some line but the first starts with a dot.
@@ -90,7 +122,8 @@ mod tests {
     fn wire(message: &[u8]) -> Result<Vec<u8>, Unsendable> {
         let form = Form::of(message)?;
         let mut scratch = Vec::new();
-        Ok([form.stuffed(message, &mut scratch), form.ending].concat())
+        let parcel = form.dotted(message, &mut scratch);
+        Ok([parcel.head.as_bytes(), parcel.content, parcel.ending].concat())
     }
 
     /// A receiver that goes by RFC 5321 §4.5.2 to the letter: the message, and what follows its final dot.
@@ -123,6 +156,18 @@ mod tests {
         check(".", "..\r\n.\r\n");
         check(".a\r\n..b\r\n.\r\n", "..a\r\n...b\r\n..\r\n.\r\n");
         check("a.\r\n .b\r\n", "a.\r\n .b\r\n.\r\n");
+    }
+
+    #[test]
+    fn a_chunk_is_counted_and_has_no_dots_of_ours() {
+        let check = |message: &[u8], expected: &str| {
+            let parcel = Form::of(message).unwrap().counted(message);
+            let octets = [parcel.head.as_bytes(), parcel.content, parcel.ending].concat();
+            assert_eq!(String::from_utf8(octets).unwrap(), expected);
+        };
+        check(b".a\r\n.\r\n", "BDAT 7 LAST\r\n.a\r\n.\r\n");
+        check(b".a", "BDAT 4 LAST\r\n.a\r\n");
+        check(b"", "BDAT 0 LAST\r\n");
     }
 
     #[test]

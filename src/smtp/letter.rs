@@ -1,8 +1,8 @@
 //! One letter over an open session.
 //!
-//! Owns the order MAIL, RCPT, DATA, message, dot, and the most important line of the whole program: when a broken talk
+//! Owns the order MAIL, RCPT, DATA, message, dot (or MAIL, RCPT, BDAT and message where CHUNKING is offered), and the most important line of the whole program: when a broken talk
 //! means "surely not arrived" ([`Evidence::Broken`], sent again) and when "nobody knows" ([`Evidence::LostReply`], in
-//! doubt). **The line is the write that carries the final dot**: before its last octet was taken by the wire, the letter is
+//! doubt). **The line is the write that carries the final dot**, or the chunk's last octet: before it was taken by the wire, the letter is
 //! `Broken`; from then on, and from any failed write of it under TLS, every trouble is `LostReply` until a 2xx, 4xx or
 //! 5xx reply was read whole. Promises: no content without an accepted recipient; pipelined and stepwise talks give the
 //! same evidence; one write for the envelope, one for the message. Leaves retries to `policy`.
@@ -11,7 +11,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Envelope, Session, form::Form, session::odd, talk::Unhanded};
+use super::{
+    Envelope, Session,
+    form::Form,
+    session::{Handover, odd},
+    talk::Unhanded,
+};
 use crate::{
     mail::{Evidence, Reply, Stage, Trouble, TroubleKind},
     port::Wire,
@@ -77,8 +82,12 @@ impl<W: Wire> Session<W> {
         self.letters = self.letters.saturating_add(1);
         self.open_envelope(envelope, form, message.len()).await?;
         let mut scratch = std::mem::take(&mut self.scratch);
-        let content = form.stuffed(message, &mut scratch);
-        let handed = self.talk.hand_over(content, form.ending, before_dot).await;
+        let parcel = if self.is_chunked() {
+            form.counted(message)
+        } else {
+            form.dotted(message, &mut scratch)
+        };
+        let handed = self.talk.hand_over(&parcel, before_dot).await;
         self.scratch = scratch;
         handed.map_err(|unhanded| match unhanded {
             Unhanded::BeforeDot(trouble) => Evidence::Broken(trouble),
@@ -88,14 +97,19 @@ impl<W: Wire> Session<W> {
         self.hear_fate().await
     }
 
-    /// The reply to the final dot; without one, or with a senseless one, nobody knows.
+    /// The reply to the final dot, or to the chunk; without one, or with a senseless one, nobody knows.
     async fn hear_fate(&mut self) -> Result<Reply, Evidence> {
         let heard = self.talk.hear(Stage::FinalDot).await;
         let reply = heard.map_err(Evidence::LostReply)?;
         if !matches!(reply.code, 200..=299 | 400..=599) {
             return Err(Evidence::LostReply(odd(&reply)));
         }
-        // The dot closes the envelope whatever the answer (RFC 5321 §4.1.1.4).
+        if self.is_chunked() && matches!(reply.code, 500..=504) {
+            // Where chunks are not known, every line of the letter was taken for a command: this talk is lost.
+            self.handover = Handover::ChunksRefused;
+            return Err(Evidence::Broken(unchunked(&reply)));
+        }
+        // The dot closes the envelope whatever the answer (RFC 5321 §4.1.1.4), and so does the last chunk (RFC 3030 §2).
         self.needs_reset = false;
         self.usable = !reply.is_closing();
         if reply.is_positive() {
@@ -105,7 +119,7 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Gets as far as the 354 that invites the message.
+    /// Gets as far as the 354 that invites the message, or the accepted recipient that invites a chunk.
     async fn open_envelope(
         &mut self,
         envelope: Envelope<'_>,
@@ -119,7 +133,9 @@ impl<W: Wire> Session<W> {
         }
         envelope.mail_from(form, size_bytes, self.offered, &mut commands);
         envelope.rcpt_to(&mut commands);
-        commands.extend_from_slice(b"DATA\r\n");
+        if !self.is_chunked() {
+            commands.extend_from_slice(b"DATA\r\n");
+        }
         let opened = if self.offered.pipelining() {
             self.at_once(&commands).await
         } else {
@@ -138,7 +154,7 @@ impl<W: Wire> Session<W> {
             said.map_err(Evidence::Broken)?;
             self.hear_reset().await?;
         }
-        for (stage, command) in ENVELOPE.into_iter().zip(lines) {
+        for (&stage, command) in self.stages().iter().zip(lines) {
             let said = self.talk.say(stage, command).await;
             said.map_err(Evidence::Broken)?;
             if let Some(refusal) = self.hear_step(stage).await? {
@@ -158,7 +174,7 @@ impl<W: Wire> Session<W> {
         }
         let mut refusal: Option<Reply> = None;
         let (mut is_closing, mut is_invited) = (false, false);
-        for stage in ENVELOPE {
+        for &stage in self.stages() {
             match self.hear_step(stage).await {
                 Ok(heard) => {
                     is_invited = stage == Stage::Data && heard.is_none();
@@ -177,6 +193,19 @@ impl<W: Wire> Session<W> {
         };
         self.usable = !is_closing && (!is_invited || self.take_back().await);
         Err(Evidence::Refused(refusal))
+    }
+
+    const fn is_chunked(&self) -> bool {
+        matches!(self.handover, Handover::Chunked)
+    }
+
+    /// What is answered before the message goes.
+    const fn stages(&self) -> &'static [Stage] {
+        if self.is_chunked() {
+            &[Stage::MailFrom, Stage::RcptTo]
+        } else {
+            &[Stage::MailFrom, Stage::RcptTo, Stage::Data]
+        }
     }
 
     /// Hears MAIL, RCPT or DATA answered: `None` is a yes, `Some` the refusal.
@@ -217,5 +246,7 @@ fn withheld() -> Trouble {
     Trouble::new(Stage::FinalDot, TroubleKind::Closed, what)
 }
 
-/// The stages between RSET and the message.
-const ENVELOPE: [Stage; 3] = [Stage::MailFrom, Stage::RcptTo, Stage::Data];
+fn unchunked(reply: &Reply) -> Trouble {
+    let what = format!("CHUNKING was offered and is not understood: {reply}");
+    Trouble::new(Stage::FinalDot, TroubleKind::Garbage, what)
+}

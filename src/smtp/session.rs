@@ -42,6 +42,8 @@ pub struct Hello<'a> {
     pub tls: Tls,
     /// The login, towards a smarthost.
     pub login: Option<&'a Login>,
+    /// Whether letters go in chunks where that is offered (RFC 3030).
+    pub chunking: bool,
     /// The limits of the talk.
     pub timeouts: Timeouts,
 }
@@ -73,6 +75,17 @@ impl From<Trouble> for Unopened {
     }
 }
 
+/// How messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handover {
+    /// After DATA, up to a final dot.
+    Dotted,
+    /// By BDAT, counted (RFC 3030).
+    Chunked,
+    /// The host offered chunks and did not know them.
+    ChunksRefused,
+}
+
 /// A connection over which letters can go.
 pub struct Session<W> {
     pub(super) talk: Talk<W>,
@@ -82,6 +95,7 @@ pub struct Session<W> {
     /// An envelope was opened and not closed; RSET goes before the next (RFC 5321 §4.1.1.5).
     pub(super) needs_reset: bool,
     pub(super) letters: u32,
+    pub(super) handover: Handover,
     /// Room for commands and stuffed messages, kept from letter to letter.
     pub(super) commands: Vec<u8>,
     pub(super) scratch: Vec<u8>,
@@ -108,6 +122,11 @@ impl<W: Wire> Session<W> {
             usable: true,
             needs_reset: false,
             letters: 0,
+            handover: if hello.chunking && offered.chunking() {
+                Handover::Chunked
+            } else {
+                Handover::Dotted
+            },
             commands: Vec::new(),
             scratch: Vec::new(),
             host: hello.host.to_owned(),
@@ -133,6 +152,11 @@ impl<W> Session<W> {
     /// Letters tried so far, whatever became of them.
     pub const fn letters(&self) -> u32 {
         self.letters
+    }
+
+    /// Whether the host offered CHUNKING and then did not understand it: it should be spoken to without.
+    pub const fn refused_chunks(&self) -> bool {
+        matches!(self.handover, Handover::ChunksRefused)
     }
 
     /// What the host offers, as it said last (under TLS, if there is TLS).

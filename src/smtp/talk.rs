@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     Timeouts,
+    form::Parcel,
     inbox::{Inbox, trouble},
     layer::Layer,
 };
@@ -146,18 +147,23 @@ impl<W: Wire> Talk<W> {
         })
     }
 
-    /// Writes a message and its ending. `before_dot` is called right before the first write that carries the dot; `false`
-    /// keeps it here.
+    /// Writes a message. `before_dot` is called right before the first write that carries its last octet; `false` keeps it
+    /// here.
     pub(crate) async fn hand_over(
         &mut self,
-        message: &[u8],
-        ending: &[u8],
+        parcel: &Parcel<'_>,
         before_dot: impl FnOnce() -> bool,
     ) -> Result<(), Unhanded> {
         let stage = Stage::FinalDot;
         self.expect_silence(stage).map_err(Unhanded::BeforeDot)?;
+        let (message, mut head) = (parcel.content, parcel.head.as_bytes());
         let early = message.len().saturating_sub(BLOCK).div_ceil(BLOCK) * BLOCK;
         let (early, last) = message.split_at(early.min(message.len()));
+        if !early.is_empty() && !head.is_empty() {
+            let written = write(&mut self.layer, self.timeouts.block, stage, head).await;
+            written.map_err(Unhanded::BeforeDot)?;
+            head = b"";
+        }
         for block in early.chunks(BLOCK) {
             let written = write(&mut self.layer, self.timeouts.block, stage, block).await;
             written.map_err(Unhanded::BeforeDot)?;
@@ -165,27 +171,25 @@ impl<W: Wire> Talk<W> {
         if !before_dot() {
             return Err(Unhanded::Withheld);
         }
-        self.hand_over_last(last, ending).await
+        self.hand_over_last([head, last, parcel.ending]).await
     }
 
-    /// The write that carries the final dot. Where it fails decides between `Broken` and `LostReply`:
+    /// The write that carries the last octet: the final dot, or the end of a chunk. Where it fails decides between `Broken` and `LostReply`:
     ///
     /// - In clear, a write that fails or waits took nothing, so until the last octet was taken the dot surely did not leave.
     /// - Under TLS a failed write may have sealed and sent some or all of it, so it counts as perhaps left.
     /// - Once every octet was taken, whatever happens next counts as perhaps left.
-    async fn hand_over_last(&mut self, last: &[u8], ending: &[u8]) -> Result<(), Unhanded> {
+    async fn hand_over_last(&mut self, pieces: [&[u8]; 3]) -> Result<(), Unhanded> {
         let (stage, limit) = (Stage::FinalDot, self.timeouts.block);
-        let mut taken = 0;
-        while taken < last.len() + ending.len() {
-            let slices = [
-                IoSlice::new(last.get(taken..).unwrap_or_default()),
-                IoSlice::new(&ending[taken.saturating_sub(last.len())..]),
-            ];
-            match timeout(limit, self.layer.write_vectored(&slices)).await {
+        let mut pieces = pieces.map(IoSlice::new);
+        let mut left = &mut pieces[..];
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match timeout(limit, self.layer.write_vectored(left)).await {
                 Ok(Ok(0)) => {
                     return Err(Unhanded::BeforeDot(closed(stage)));
                 }
-                Ok(Ok(count)) => taken += count,
+                Ok(Ok(count)) => IoSlice::advance_slices(&mut left, count),
                 Ok(Err(error)) if matches!(self.layer, Layer::Tls(_)) => {
                     return Err(Unhanded::PerhapsDot(trouble(stage, &error)));
                 }

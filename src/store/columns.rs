@@ -19,6 +19,8 @@ pub(super) struct Columns {
     /// The final state; none for a retry.
     pub(super) state: Vec<Option<&'static str>>,
     pub(super) retry_at: Vec<Option<OffsetDateTime>>,
+    /// From where the next attempt should leave.
+    pub(super) keep_source: Vec<Option<String>>,
     pub(super) event: EventColumns,
     pub(super) attempt: AttemptColumns,
     pub(super) ban: BanColumns,
@@ -82,6 +84,7 @@ impl Columns {
         self.attempts.push(small(settlement.attempts));
         self.state.push(state);
         self.retry_at.push(retry_at);
+        self.keep_source.push(settlement.kept_source());
         self.event.push(&settlement.verdict.event);
         self.attempt.push(settlement.attempt.as_ref());
         self.ban.push(settlement.verdict.suppress.as_ref());

@@ -29,6 +29,7 @@ struct LeasedRow {
     attempts: Option<i16>,
     priority: Option<i16>,
     suppressed: Option<String>,
+    source: Option<String>,
     stream: Option<String>,
     campaign: Option<String>,
     to_address: Option<String>,
@@ -147,6 +148,7 @@ impl LeasedRow {
             suppressed: self
                 .suppressed
                 .map(|reason| Reason::parse(&reason).unwrap_or(Reason::Manual)),
+            source: self.source,
             letter: row::letter(columns).map(Box::new),
         })
     }

@@ -47,7 +47,7 @@ kept as (
 claimed as (
     update postrider.queue q set ready = false, lease_id = $1, due_at = $2, in_doubt_lease = null, hold = null
     where q.ctid = any (array(select place from kept))
-    returning q.letter_id, q.shard, q.lane, q.attempts, q.priority
+    returning q.letter_id, q.shard, q.lane, q.attempts, q.priority, q.source
 ),
 look as (
     select case
@@ -63,7 +63,7 @@ select look.resume as "resume?", c.letter_id as "letter_id?", c.shard as "shard?
             and (s.until is null or s.until > $7)
             and postrider.applies(s.scope, l.stream, (select r.detail->'transactional' = 'true'
                 from postrider.registry r where r.kind = 'stream' and r.name = l.stream))
-        order by s.scope limit 1) as "suppressed?",
+        order by s.scope limit 1) as "suppressed?", c.source as "source?",
     l.stream as "stream?", l.campaign as "campaign?", l.to_address as "to_address?", l.to_name as "to_name?",
     l.locale as "locale?", l.time_zone as "time_zone?", l.from_address as "from_address?", l.from_name as "from_name?",
     l.reply_to_address as "reply_to_address?", l.reply_to_name as "reply_to_name?", l.template as "template?",

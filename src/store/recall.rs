@@ -71,6 +71,7 @@ pub(super) async fn recall(
                 priority: u8::MAX,
                 attempts: claim.attempts,
                 suppressed: None,
+                source: None,
                 letter: letters.get(&claim.id)?.clone(),
             })
         })

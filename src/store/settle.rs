@@ -34,10 +34,12 @@ with input as materialized (
         $7::timestamptz[], $8::text[], $9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::text[],
         $14::text[], $15::text[], $16::timestamptz[],
         $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::int[], $24::int[], $25::int[],
-        $26::text[], $27::text[], $28::text[], $29::text[], $30::uuid[], $31::timestamptz[], $32::timestamptz[])
+        $26::text[], $27::text[], $28::text[], $29::text[], $30::uuid[], $31::timestamptz[], $32::timestamptz[],
+        $33::text[])
     as i (id, shard, lease, attempts, state, retry_at, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
         site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes,
-        ban_address, ban_scope, ban_reason, ban_evidence, ban_letter, ban_since, ban_until)
+        ban_address, ban_scope, ban_reason, ban_evidence, ban_letter, ban_since, ban_until,
+        keep_source)
 ),
 finished as (
     delete from postrider.queue q using input i
@@ -47,6 +49,7 @@ finished as (
 ),
 retried as (
     update postrider.queue q set ready = false, lease_id = null, due_at = i.retry_at, attempts = i.attempts,
+        source = i.keep_source,
         in_doubt_lease = case when i.kind = 'in_doubt' then q.in_doubt_lease end
     from input i
     where i.state is null and q.letter_id = i.id and q.shard = i.shard
@@ -141,6 +144,7 @@ select id as "id!" from late
         &c.ban.letter as _,
         &c.ban.since as _,
         &c.ban.until as _,
+        &c.keep_source as _,
     )
     .fetch_all(pool)
     .await

@@ -132,6 +132,7 @@ fn settlement(
             event,
             suppress,
             signal: Signal::Nothing,
+            keeps_source: false,
         },
         attempt: Some(AttemptRecord {
             site: "mx.example".to_owned(),

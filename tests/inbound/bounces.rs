@@ -200,6 +200,7 @@ async fn settle(house: &House, held: &LeasedLetter, next: Next, kind: EventKind)
             event: Event::bare(SystemClock.now(), kind),
             suppress: None,
             signal: Signal::Nothing,
+            keeps_source: false,
         },
         attempt: None,
     };

@@ -42,6 +42,8 @@ pub(crate) struct Wishes {
     pub(crate) root: Option<rustls_pki_types::CertificateDer<'static>>,
     /// The name of its source.
     pub(crate) source: &'static str,
+    /// Addresses of this machine that it sends from, as sources `s1`, `s2` and so on; none is the one source, from anywhere.
+    pub(crate) addresses: &'static [&'static str],
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
     /// When campaigns are stopped.
@@ -64,6 +66,7 @@ impl Default for Wishes {
             tls: TlsPolicy::Opportunistic,
             root: None,
             source: "test",
+            addresses: &[],
             shaping: Shaping::free(),
             warmups: Plans::default(),
             brakes: None,
@@ -120,12 +123,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
             .unwrap()
             .into(),
         keyring: keyring().into(),
-        sources: vec![Source {
-            name: wishes.source.to_owned(),
-            address: None,
-            ehlo: domain("mail.example.com"),
-            weight: 1,
-        }],
+        sources: sources(wishes),
         shaping: wishes.shaping.clone().into(),
         brakes: wishes.brakes,
         node: wishes.source.to_owned(),
@@ -133,6 +131,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         family: Family::Ipv4First,
         tls: wishes.tls,
         mta_sts: true,
+        chunking: true,
         trust: Trust {
             anyone: trust.any,
             public_roots: trust.verified,
@@ -140,6 +139,22 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         },
         timeouts: wishes.timeouts,
     }
+}
+
+fn sources(wishes: &Wishes) -> Vec<Source> {
+    let source = |name: String, address: Option<&str>| Source {
+        name,
+        address: address.map(|address| address.parse().unwrap()),
+        ehlo: domain("mail.example.com"),
+        weight: 1,
+    };
+    if wishes.addresses.is_empty() {
+        return vec![source(wishes.source.to_owned(), None)];
+    }
+    let numbered = wishes.addresses.iter().enumerate();
+    numbered
+        .map(|(at, address)| source(format!("s{}", at + 1), Some(address)))
+        .collect()
 }
 
 fn policy(name: &str, kind: StreamKind, wishes: &Wishes) -> StreamPolicy {

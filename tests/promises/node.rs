@@ -123,6 +123,15 @@ shaping = "shaping.toml"
         assert!(output.status.success(), "{line}: {said}");
     }
 
+    /// The first line that a command says, which has to succeed, as JSON.
+    pub(crate) fn json(&self, line: &str) -> serde_json::Value {
+        let output = self.command(line).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {said}");
+        let first = output.stdout.split(|octet| *octet == b'\n').next();
+        serde_json::from_slice(first.unwrap()).unwrap()
+    }
+
     /// Starts a node and waits until it serves.
     pub(crate) fn serve(&self) -> Node {
         let mut child = self

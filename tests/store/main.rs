@@ -18,6 +18,7 @@ mod enqueue;
 mod feed;
 mod holds;
 mod lease;
+mod pace;
 mod rights;
 mod schema;
 mod settle;

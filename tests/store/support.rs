@@ -145,6 +145,7 @@ pub(crate) fn settlement(held: &LeasedLetter, next: Next, kind: EventKind) -> Se
             event,
             suppress: None,
             signal: Signal::Good,
+            keeps_source: false,
         },
         attempt: None,
     }

@@ -28,6 +28,71 @@ async fn commands_go_together_where_the_host_allows_it() {
     .await;
 }
 
+/// A host that offers CHUNKING.
+const CHUNKING: &str = "S 220 mx.example.com ESMTP\nC EHLO mail.example.org\nS 250-mx.example.com\nS 250-PIPELINING\nS 250 CHUNKING\n";
+
+#[tokio::test]
+async fn letters_go_in_chunks_where_the_host_takes_them() {
+    let case = Case {
+        message: b"Subject: dots\r\n\r\n.\r\n..\r\nend".to_vec(),
+        letters: 2,
+        ..Case::default()
+    };
+    // The chunk goes only when the recipient was accepted.
+    let chunk = "C MAIL\nC RCPT\nS 250 ok\nS 250 ok\nK\nS 250 2.0.0 done\n";
+    let (story, messages) = play(&case, &script(&[CHUNKING, chunk, chunk, QUIT])).await;
+    assert_eq!(story, "accepted 250 2.0.0 done\naccepted 250 2.0.0 done");
+    assert_eq!(messages, [b"Subject: dots\r\n\r\n.\r\n..\r\nend\r\n"; 2]);
+}
+
+#[tokio::test]
+async fn a_large_letter_goes_in_one_chunk_too() {
+    let case = Case {
+        message: [b"Subject: large\r\n\r\n", &b"x\r\n".repeat(100_000)[..]].concat(),
+        ..Case::default()
+    };
+    let chunk = "C MAIL\nC RCPT\nS 250 ok\nS 250 ok\nK\nS 250 2.0.0 done\n";
+    let (story, messages) = play(&case, &script(&[CHUNKING, chunk, QUIT])).await;
+    assert_eq!(story, "accepted 250 2.0.0 done");
+    assert_eq!(messages, [case.message]);
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_refused_is_a_letter_refused() {
+    let case = Case {
+        letters: 2,
+        ..Case::default()
+    };
+    let spam = "C MAIL\nC RCPT\nS 250 ok\nS 250 ok\nK\nS 554 5.7.1 spam\n";
+    let unknown = "C MAIL\nC RCPT\nS 250 ok\nS 550 5.1.1 no such user\n";
+    check_with(
+        &case,
+        &script(&[CHUNKING, spam, unknown, QUIT]),
+        "refused at final_dot: 554 5.7.1 spam\nrefused at rcpt_to: 550 5.1.1 no such user",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_not_understood_or_not_answered_is_what_it_is() {
+    let opened = "C MAIL\nC RCPT\nS 250 ok\nS 250 ok\nK\n";
+    check(
+        &script(&[CHUNKING, opened, "S 502 5.5.1 command not implemented"]),
+        "broken at final_dot: garbage, the session ended",
+    )
+    .await;
+    check(
+        &script(&[CHUNKING, opened]),
+        "in doubt at final_dot: closed, the session ended",
+    )
+    .await;
+    check(
+        &script(&[CHUNKING, "C MAIL\nC RCPT\nS 250 ok\nS 250 ok\nBYTES 20"]),
+        "in doubt at final_dot: closed, the session ended",
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn many_letters_share_a_connection() {
     let case = Case {

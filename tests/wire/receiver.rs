@@ -1,7 +1,7 @@
 //! A receiver that plays a script on a real socket.
 //!
 //! A script is text, one step a line: `S line` says it, `C PREFIX` hears a line that starts so, `M` hears a message up to its
-//! dot, `BYTES n` hears so many octets, `RAW text` says it without a line end (`\r`, `\n`, `\0` and `\xff` are understood),
+//! dot, `K` hears a chunk (RFC 3030), `BYTES n` hears so many octets, `RAW text` says it without a line end (`\r`, `\n`, `\0` and `\xff` are understood),
 //! `DRIP` says everything that follows octet by octet, `FLOOD n text` says the text so often, `TLS` shakes hands, `SILENCE`
 //! waits until the client leaves. At its end the connection closes.
 
@@ -125,6 +125,7 @@ impl Play {
                 Some(())
             }
             "M" => self.message().await,
+            "K" => self.chunk().await,
             "BYTES" => {
                 let mut octets = vec![0; rest.parse().unwrap()];
                 self.wire().read_exact(&mut octets).await.ok().map(drop)
@@ -157,6 +158,17 @@ impl Play {
         let mut line = Vec::new();
         let count = self.wire().read_until(b'\n', &mut line).await.ok()?;
         (count > 0).then_some(line)
+    }
+
+    async fn chunk(&mut self) -> Option<()> {
+        let line = String::from_utf8(self.line().await?).unwrap();
+        let size = line.trim_end().strip_prefix("BDAT ");
+        let size = size.and_then(|rest| rest.strip_suffix(" LAST"));
+        let size = size.unwrap_or_else(|| panic!("heard {line:?} instead of BDAT"));
+        let mut chunk = vec![0; size.parse().unwrap()];
+        self.wire().read_exact(&mut chunk).await.ok()?;
+        self.messages.push(chunk);
+        Some(())
     }
 
     async fn message(&mut self) -> Option<()> {

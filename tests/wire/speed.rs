@@ -67,6 +67,7 @@ async fn client(to: SocketAddr, message: Vec<u8>, letters: u32) {
         remote: to.ip(),
         tls: Tls::Off,
         login: None,
+        chunking: true,
         timeouts: Timeouts::default(),
     };
     let mut session = Session::open(wire, &hello).await.unwrap();

@@ -82,6 +82,7 @@ pub(crate) async fn letters(case: &Case, receiver: &Receiver, trust: &Trust) -> 
         remote: [192, 0, 2, 1].into(),
         tls: (case.tls)(trust),
         login: case.login.as_ref(),
+        chunking: true,
         timeouts: case.timeouts,
     };
     let wire = connect(receiver).await;

@@ -75,6 +75,7 @@ impl DemoDesk {
             family: Family::Ipv4First,
             tls: TlsPolicy::Opportunistic,
             mta_sts: true,
+            chunking: true,
             trust: trust()?,
             timeouts: timeouts(),
         };

@@ -26,6 +26,7 @@ fn leased(number: u128, lane: i32) -> LeasedLetter {
         priority: 5,
         attempts: 0,
         suppressed: None,
+        source: None,
         letter: Err(broken),
     }
 }
@@ -44,7 +45,7 @@ fn path() -> Arc<Path> {
     };
     let pace = Pace::new(std::slice::from_ref(&source));
     let paths = pace.paths([&source], &counts, moment);
-    Arc::clone(paths.choose(false, moment, || 0.0).unwrap())
+    Arc::clone(paths.choose(None, false, moment, || 0.0).unwrap())
 }
 
 fn claim(number: u128) -> (LeaseId, LetterId) {

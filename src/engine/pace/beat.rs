@@ -31,6 +31,16 @@ const SHARE_LASTS: Duration = Duration::from_secs(4);
 /// A node that shows no new beat for so long is given up. The talks it had begun have had the difference to end.
 const SILENT_AFTER: Duration = Duration::from_secs(7);
 
+/// A part is given up when its connections have ended, and after this in any case: a talk that takes longer is one too many.
+const CLEARED_AFTER: Duration = Duration::from_secs(10);
+
+/// A part that is being given up.
+#[derive(Clone, Copy, Debug)]
+struct Clearing {
+    before: Share,
+    since: Instant,
+}
+
 /// One node's beat.
 pub(in crate::engine) struct Heart {
     node: NodeId,
@@ -40,6 +50,8 @@ pub(in crate::engine) struct Heart {
     /// Of the other nodes, the last beat and when it was first seen.
     others: BTreeMap<NodeId, (u64, Instant)>,
     using: BTreeMap<String, Share>,
+    /// Wider parts than those in use: connections that were opened under them have not ended yet.
+    clearing: BTreeMap<String, Clearing>,
     in_trouble: bool,
 }
 
@@ -53,6 +65,7 @@ impl Heart {
             known: 0,
             others: BTreeMap::new(),
             using: BTreeMap::new(),
+            clearing: BTreeMap::new(),
             in_trouble: false,
         }
     }
@@ -79,6 +92,7 @@ impl Heart {
         // Whatever was learned last is told; nothing is used any more, because every connection has ended.
         pace.stop_using();
         self.using.clear();
+        self.clearing.clear();
         self.beat(world, pace).await;
         if let Err(trouble) = world.store().leave(self.node).await {
             error!(error = ?trouble, "The other nodes will miss this one before they divide its part");
@@ -93,6 +107,10 @@ impl Heart {
         };
         pace.tend(moment());
         let begun = Instant::now();
+        self.clearing.retain(|source, clearing| {
+            pace.is_overdrawn(source, moment())
+                && begun.saturating_duration_since(clearing.since) < CLEARED_AFTER
+        });
         let (changes, counts) = pace.to_tell();
         self.number += 1;
         let beat = Beat {
@@ -126,7 +144,23 @@ impl Heart {
     }
 
     fn used(&self, source: &str) -> Share {
-        self.using.get(source).copied().unwrap_or(Share::NONE)
+        let clearing = self.clearing.get(source).map(|clearing| clearing.before);
+        let used = clearing.or_else(|| self.using.get(source).copied());
+        used.unwrap_or(Share::NONE)
+    }
+
+    /// Notes which parts have become narrower: their connections have to end before the others may open theirs.
+    fn note_clearing(&mut self, granted: &BTreeMap<String, Share>, since: Instant) {
+        for (source, before) in &self.using {
+            let after = granted.get(source).copied().unwrap_or(Share::NONE);
+            if !before.is_within(after) {
+                let clearing = Clearing {
+                    before: *before,
+                    since,
+                };
+                self.clearing.entry(source.clone()).or_insert(clearing);
+            }
+        }
     }
 
     /// Nodes that have shown no new beat for too long.
@@ -165,7 +199,8 @@ impl Heart {
         }
         self.others = seen;
         let granted: BTreeMap<String, Share> = heard.shares.iter().cloned().collect();
-        let has_settled = granted == self.using;
+        let has_settled = granted == self.using && self.clearing.is_empty();
+        self.note_clearing(&granted, moment.instant);
         self.using = granted;
         pace.grant(&self.using, begun + SHARE_LASTS);
         pace.adopt(&heard.routes, moment);
@@ -182,11 +217,18 @@ impl Pace {
         names.into_iter()
     }
 
-    fn grant(&self, shares: &BTreeMap<String, Share>, until: Instant) {
+    pub(super) fn grant(&self, shares: &BTreeMap<String, Share>, until: Instant) {
         for (name, voice) in &self.book().voices {
             let share = shares.get(name).copied().unwrap_or(Share::NONE);
             voice.grant(share, until, Instant::now());
         }
+    }
+
+    /// Whether a source has connections for which there are no permits any more.
+    fn is_overdrawn(&self, source: &str, moment: Moment) -> bool {
+        let gates = self.gates();
+        let mut own = gates.iter().filter(|gate| gate.key.source == source);
+        own.any(|gate| gate.is_overdrawn(moment))
     }
 
     fn stop_using(&self) {

@@ -70,6 +70,8 @@ struct Inner {
     held: u32,
     talking: u32,
     open: u32,
+    /// Of the open ones, those that end because they are too many.
+    leaving: u32,
     /// Grows whenever places given before are worth nothing any more.
     epoch: u64,
     seen: Seen,
@@ -101,6 +103,7 @@ impl Gate {
             held: 0,
             talking: 0,
             open: 0,
+            leaving: 0,
             epoch: 0,
             seen: Seen::default(),
             tickets: Tickets::default(),

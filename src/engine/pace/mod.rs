@@ -6,6 +6,7 @@
 //! `policy::governor`; [`beat`] talks to the other nodes. Read [`gate`] next.
 
 pub(super) mod beat;
+mod drill;
 mod gate;
 mod lanes;
 mod paths;
@@ -20,6 +21,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
+pub use self::drill::Drill;
 use self::paths::tell;
 use self::{gate::Gate, lanes::Lanes, voice::Voice};
 pub(super) use self::{
@@ -36,6 +38,9 @@ use crate::{
 
 /// A letter waits so long at most for its turn; one that would wait longer goes back.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Whoever waits looks so often whether its connection is one too many by now.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// A letter that has to go is not kept by less than this.
 const NOW: Duration = Duration::from_micros(500);
@@ -113,28 +118,30 @@ impl Pace {
         Some(self.book().gate(source, &count, false, self.origin, moment))
     }
 
-    /// Waits for a letter's turn on a path; `None` when it would have to wait too long, and then it goes back. The turn ends
-    /// when what is returned is dropped.
+    /// Waits for a letter's turn on a path. The turn ends when what is returned is dropped.
     pub(super) async fn turn(
         &self,
         path: &Path,
         domain: &str,
         shaping: &Shaping,
         moment: impl Fn() -> Moment,
-    ) -> Option<Turn> {
+    ) -> Result<Turn, NoTurn> {
         let mut gates = path.gates.clone();
         if shaping.has_domains() {
             gates.extend(self.of_domain(&path.source.name, domain, shaping, moment()));
         }
         loop {
-            let places = self.places(&gates, moment())?;
-            let at = places.iter().map(|place| place.at).max()?;
-            let wake = self.origin + at;
-            if wake > moment().instant + NOW {
-                sleep_until(wake).await;
+            let places = self.places(&gates, moment()).ok_or(NoTurn::TooLong)?;
+            let at = places.iter().map(|place| place.at).max();
+            let wake = self.origin + at.ok_or(NoTurn::TooLong)?;
+            while wake > moment().instant + NOW {
+                sleep_until(wake.min(moment().instant + LOOK)).await;
+                if path.must_leave(moment()) {
+                    return Err(NoTurn::MustLeave);
+                }
             }
             if let Some(turn) = Turn::begin(&gates, &places, moment()) {
-                return Some(turn);
+                return Ok(turn);
             }
         }
     }
@@ -268,6 +275,15 @@ impl Book {
         self.gates.insert(key, Arc::clone(&gate));
         gate
     }
+}
+
+/// Why a letter goes back instead of waiting for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoTurn {
+    /// It would take too long.
+    TooLong,
+    /// Its connection is one too many by now and must end.
+    MustLeave,
 }
 
 /// A letter's turn: it may go to the provider now.

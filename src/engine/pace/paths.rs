@@ -1,8 +1,8 @@
 //! The ways from a pool of sources to a site.
 //!
 //! Owns the choice of a source for a letter. Promises: a source that may not send there now is passed over, so that one that
-//! is blocked at a provider stops there only; among the others weights decide, and those with room go first; when none may,
-//! the letter waits. The dice are an argument.
+//! is blocked at a provider stops there only; among the others weights decide, and those with room go first; a letter that was
+//! greylisted leaves from the same source again (RFC 6647 §3.1); when none may, the letter waits. The dice are an argument.
 
 use std::{sync::Arc, time::Duration};
 
@@ -90,9 +90,13 @@ impl Path {
         }
     }
 
-    /// Whether this connection is one too many by now.
-    pub(in crate::engine) fn has_too_many(&self, moment: Moment) -> bool {
-        self.gates.iter().any(|gate| gate.has_too_many(moment))
+    /// Whether this connection is one too many by now; who is told so must end it.
+    pub(in crate::engine) fn must_leave(&self, moment: Moment) -> bool {
+        let must = self.gates.iter().any(|gate| gate.has_too_many(moment));
+        if must {
+            self.gates.iter().for_each(|gate| gate.note_leaving());
+        }
+        must
     }
 
     /// Letters over one connection: the profile's number, or `usual` where that is smaller.
@@ -146,9 +150,10 @@ pub(super) fn tell(route: &RouteKey, state: &RouteState) {
 }
 
 impl Paths {
-    /// The path for a letter, `dice` being in 0..1 and thrown only where there is a choice; `None` when it has to wait.
+    /// The path for a letter: from the source `kept`, as long as that is open, else by weight, `dice` being in 0..1 and thrown only where there is a choice; `None` when it has to wait.
     pub(in crate::engine) fn choose(
         &self,
+        kept: Option<&str>,
         is_urgent: bool,
         moment: Moment,
         dice: impl FnOnce() -> f64,
@@ -156,6 +161,11 @@ impl Paths {
         let takes = |path: &&Arc<Path>| path.takes(is_urgent, moment);
         if let [only] = &self.paths[..] {
             return Some(only).filter(takes);
+        }
+        let is_kept = |path: &&Arc<Path>| kept == Some(&path.source.name);
+        let same = self.paths.iter().find(is_kept);
+        if let Some(same) = same.filter(|path| !path.is_closed(moment)) {
+            return Some(same).filter(takes);
         }
         let able: Vec<&Arc<Path>> = self.paths.iter().filter(takes).collect();
         let roomy: Vec<&Arc<Path>> = able
@@ -199,4 +209,98 @@ fn weighted<'a>(paths: &[&'a Arc<Path>], dice: f64) -> Option<&'a Arc<Path>> {
         here
     });
     chosen.or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::time::Instant;
+
+    use super::{
+        super::{Pace, gate::Moment},
+        *,
+    };
+    use crate::{
+        mail::{Domain, Phase, Share},
+        policy::{
+            Shaping,
+            governor::{self, Rules},
+        },
+        port::pace::RouteNews,
+    };
+
+    const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn moment() -> Moment {
+        Moment {
+            instant: Instant::now(),
+            now: NOON,
+        }
+    }
+
+    /// Two sources towards one site, the second with three times the weight of the first; `closed` ones are paused there.
+    fn pool(closed: &[&str]) -> (Pace, Arc<Paths>) {
+        let source = |(name, weight): (&str, u32)| Source {
+            name: name.to_owned(),
+            address: None,
+            ehlo: Domain::parse("mail.example.com").unwrap(),
+            weight,
+        };
+        let sources = [("s1", 1), ("s2", 3)].map(source);
+        let pace = Pace::new(&sources);
+        let shares = sources
+            .iter()
+            .map(|source| (source.name.clone(), Share::ALL));
+        let until = Instant::now() + Duration::from_hours(1);
+        pace.grant(&shares.collect::<BTreeMap<_, _>>(), until);
+        let counts = Shaping::free().counts(["mx.example.com"], "mx.example.com");
+        let paths = pace.paths(&sources, &counts, moment());
+        for path in paths
+            .paths
+            .iter()
+            .filter(|path| closed.contains(&&path.source.name[..]))
+        {
+            let gate = &path.gates[0];
+            let state = RouteState {
+                phase: Phase::Paused,
+                ..governor::first(&Rules::of(&counts[0].profile), NOON)
+            };
+            let news = RouteNews {
+                route: gate.key.clone(),
+                version: 1,
+                state: Some(state),
+            };
+            gate.adopt(&news, moment());
+        }
+        (pace, paths)
+    }
+
+    fn check(closed: &[&str], kept: Option<&str>, dice: f64, expected: Option<&str>) {
+        let (_pace, paths) = pool(closed);
+        let chosen = paths.choose(kept, false, moment(), || dice);
+        let name = chosen.map(|path| &path.source.name[..]);
+        assert_eq!(name, expected, "{closed:?} {kept:?} {dice}");
+    }
+
+    #[test]
+    fn weights_decide_among_open_sources() {
+        check(&[], None, 0.24, Some("s1"));
+        check(&[], None, 0.25, Some("s2"));
+        check(&[], None, 1.0, Some("s2"));
+    }
+
+    #[test]
+    fn a_source_that_is_closed_here_is_passed_over_and_when_all_are_the_letter_waits() {
+        check(&["s2"], None, 0.9, Some("s1"));
+        check(&["s1"], None, 0.1, Some("s2"));
+        check(&["s1", "s2"], None, 0.5, None);
+    }
+
+    #[test]
+    fn a_greylisted_letter_keeps_its_source_while_that_is_open() {
+        check(&[], Some("s1"), 0.9, Some("s1"));
+        check(&["s1"], Some("s1"), 0.9, Some("s2"));
+        check(&[], Some("retired"), 0.9, Some("s2"));
+    }
 }

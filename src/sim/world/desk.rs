@@ -138,6 +138,7 @@ pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk,
         family: Family::Ipv4First,
         tls: TlsPolicy::Off,
         mta_sts: false,
+        chunking: true,
         trust: trust()?,
         timeouts: timeouts(),
     })

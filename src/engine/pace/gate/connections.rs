@@ -20,10 +20,24 @@ impl Gate {
     pub(in crate::engine::pace) fn give_back_permit(&self) {
         let mut inner = self.lock();
         inner.open = inner.open.saturating_sub(1);
+        inner.leaving = inner.leaving.saturating_sub(1);
     }
 
-    /// Whether there are more connections than permits by now.
+    /// Whether there are more connections than permits by now, beside those that are leaving.
     pub(in crate::engine::pace) fn has_too_many(&self, moment: Moment) -> bool {
+        let inner = self.lock();
+        let most = inner.connections(self.voice.share(moment.instant));
+        most.is_some_and(|most| inner.open.saturating_sub(inner.leaving) > most)
+    }
+
+    /// One connection is leaving.
+    pub(in crate::engine::pace) fn note_leaving(&self) {
+        let mut inner = self.lock();
+        inner.leaving = (inner.leaving + 1).min(inner.open);
+    }
+
+    /// Whether it has connections for which there are no permits any more.
+    pub(in crate::engine::pace) fn is_overdrawn(&self, moment: Moment) -> bool {
         let inner = self.lock();
         let most = inner.connections(self.voice.share(moment.instant));
         most.is_some_and(|most| inner.open > most)

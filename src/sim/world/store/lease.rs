@@ -108,11 +108,13 @@ impl Tables {
             queued.in_doubt_lease = None;
             queued.hold = None;
             let (priority, lane, attempts) = (queued.priority, queued.lane, queued.attempts);
+            let source = queued.source.clone();
             if let Some(leased) = self.leased(*id, ask.lease, (lane, priority), attempts) {
                 claimed.push((
                     priority,
                     LeasedLetter {
                         suppressed,
+                        source,
                         ..leased
                     },
                 ));

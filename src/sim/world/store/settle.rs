@@ -62,6 +62,7 @@ impl Tables {
                     queued.lease = None;
                     queued.due = due;
                     queued.attempts = settlement.attempts;
+                    queued.source = settlement.kept_source();
                     queued.in_doubt_lease = queued.in_doubt_lease.filter(|_| is_doubt);
                 }
             }

@@ -48,6 +48,7 @@ pub(super) struct Queued {
     pub(super) priority: u8,
     pub(super) attempts: u16,
     pub(super) ready: bool,
+    pub(super) source: Option<String>,
     pub(super) hold: Option<HoldId>,
     pub(super) in_doubt_lease: Option<LeaseId>,
 }
@@ -116,6 +117,7 @@ impl Tables {
             lane: self.lane(letter.to.mailbox.address.domain().as_str()),
             priority,
             attempts: 0,
+            source: None,
             ready: due <= now,
             hold: None,
             in_doubt_lease: None,
@@ -239,6 +241,7 @@ impl Tables {
             priority,
             attempts,
             suppressed: None,
+            source: None,
             letter,
         })
     }
