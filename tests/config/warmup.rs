@@ -7,7 +7,8 @@ const SOURCES: &str = "smtp.sources = [{ name = \"s1\" }, { name = \"s2\" }]\n";
 #[test]
 fn a_warmup_names_a_source_a_target_and_a_schedule() {
     let file = |lines: &str| format!("{SOURCES}[[warmup]]\n{lines}");
-    let good = "source = \"s2\"\ntarget_per_day = 20000\nstart = \"2026-12-01\"\nschedule = \"gentle\"\n";
+    let good =
+        "source = \"s2\"\ntarget_per_day = 20000\nstart = \"2026-12-01\"\nschedule = \"gentle\"\n";
     assert_eq!(told(&file(good)), "fine");
     let own = format!("{good}[[warmup]]\nprovider = \"google\"\n{good}");
     assert_eq!(told(&file(&own)), "fine");

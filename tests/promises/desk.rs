@@ -46,6 +46,8 @@ pub(crate) struct Wishes {
     pub(crate) addresses: &'static [&'static str],
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
+    /// Sources that are warmed up.
+    pub(crate) warmups: Plans,
     /// When campaigns are stopped.
     pub(crate) brakes: Option<Brakes>,
 }
@@ -125,6 +127,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         keyring: keyring().into(),
         sources: sources(wishes),
         shaping: wishes.shaping.clone().into(),
+        warmups: wishes.warmups.clone(),
         brakes: wishes.brakes,
         node: wishes.source.to_owned(),
         fixed: wishes.fixed.clone(),
