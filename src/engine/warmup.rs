@@ -57,19 +57,13 @@ async fn open<S: WarmupStore>(
 }
 
 fn tell(route: &RouteKey, cap: &WarmCap) {
-    let (source, target, reason) = (&route.source, &route.target, &cap.reason);
-    match cap.letters {
-        Some(letters) => {
-            info!(
-                source,
-                target,
-                letters,
-                "Warm-up from {source} to {target}: {letters} letters today; {reason}"
-            );
-        }
-        None => info!(
-            source,
-            target, "The route from {source} to {target} is warm; {reason}"
-        ),
-    }
+    let (source, target) = (&route.source, &route.target);
+    let today = match cap.letters {
+        Some(letters) => format!("{letters} letters today"),
+        None => "it is warm".to_owned(),
+    };
+    info!(
+        source,
+        target, "Warm-up from {source} to {target}: {today}; {}", cap.reason
+    );
 }
