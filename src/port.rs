@@ -341,6 +341,11 @@ pub trait Watch: Send + Sync + 'static {
         let _ = (batch, took);
     }
 
+    /// A letter of a stream broke rules of `compose::lint`; `refused` did not leave.
+    fn linted(&self, rules: &[&'static str], refused: bool) {
+        let _ = (rules, refused);
+    }
+
     /// A brake warned or stopped something.
     fn braked(&self, level: BrakeLevel, measure: Measure) {
         let _ = (level, measure);

@@ -12,6 +12,8 @@ mod support;
 mod document;
 #[path = "api/entry.rs"]
 mod entry;
+#[path = "api/flaws.rs"]
+mod flaws;
 #[path = "api/house.rs"]
 mod house;
 #[path = "api/letters.rs"]

@@ -28,6 +28,8 @@ mod hold;
 mod letters;
 #[path = "promises/limits.rs"]
 mod limits;
+#[path = "promises/lint.rs"]
+mod lint;
 #[path = "promises/node.rs"]
 mod node;
 #[path = "promises/outage.rs"]

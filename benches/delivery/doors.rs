@@ -141,6 +141,7 @@ async fn by_http(store: &PgStore, letters: &Arc<Letters>, table: &mut Table) -> 
         engine_works: Arc::new(|| true),
         stop: stop.clone(),
         limits: http::Limits::default(),
+        preflight: None,
     });
     let mut server = JoinSet::new();
     let patience = http::Patience::default();

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 
-use super::{check::chosen, memory};
+use super::{check::chosen, memory, preflight};
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
@@ -214,6 +214,7 @@ fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
             policy: policy(stream)?,
             style: style(config, stream)?,
             pool: pool(config, stream),
+            lint: preflight::gate(stream),
         };
         Ok((stream.name.clone(), made))
     });
@@ -328,7 +329,7 @@ pub fn fresh_secret() -> Result<[u8; keys::TOKEN_SECRET_BYTES]> {
 }
 
 /// The compiled-in profiles, and the operator's over them.
-pub(super) fn shaping(config: &Config) -> Result<Shaping> {
+pub(crate) fn shaping(config: &Config) -> Result<Shaping> {
     match &config.delivery.shaping {
         Some(path) => config::shaping(path).map_err(Into::into),
         None => Ok(Shaping::standard()),
@@ -336,7 +337,7 @@ pub(super) fn shaping(config: &Config) -> Result<Shaping> {
 }
 
 /// The sources of the stream's pool.
-fn pool(config: &Config, stream: &config::Stream) -> Vec<String> {
+pub(crate) fn pool(config: &Config, stream: &config::Stream) -> Vec<String> {
     let pool = config
         .smtp
         .pools
@@ -372,7 +373,8 @@ fn ehlo(name: Option<&str>) -> Result<Domain> {
     Domain::parse(name).context("smtp.ehlo")
 }
 
-fn fixed(config: &Config) -> Result<FixedRoutes> {
+/// The routes that the operator has fixed.
+pub(crate) fn fixed(config: &Config) -> Result<FixedRoutes> {
     let mut routes = FixedRoutes::default();
     for route in &config.route {
         let made = FixedRoute {

@@ -11,6 +11,7 @@ mod folder;
 pub mod inbound;
 mod memory;
 pub mod names;
+pub mod preflight;
 mod refresh;
 pub mod serve;
 pub mod tls_reports;

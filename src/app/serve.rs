@@ -17,6 +17,7 @@ use super::{
     desk,
     inbound::{self, Doors, RealFeedback},
     names::{dns, resolver},
+    preflight::Preflight,
     refresh::{Refresh, Seen},
     tls_reports::Reports,
     upkeep,
@@ -48,6 +49,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
     let database = Database::open(&config).await?;
     database.store.sync_registry(&registry).await?;
     let metrics = Arc::new(Metrics::new(&prometheus::Registry::new())?);
+    let preflight = Preflight::of(&desk);
     let engine = engine(&config, &database, &metrics, Arc::clone(&desk))?;
     let refresh = Refresh {
         config: Arc::clone(&config),
@@ -73,7 +75,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
         tasks.spawn(reports.run(stop.clone()));
     }
     doors.start(&mut tasks, Arc::clone(&feedback), &stop);
-    start_faces(&mut tasks, &config, &database, feedback, listener, &stop);
+    let door = door(&config, &database, Arc::clone(&metrics), preflight, &stop);
+    start_faces(&mut tasks, &config, &database, feedback, listener, door);
     let ended = see_through(tasks, &stop).await;
     if ended.is_ok() {
         info!("Postrider has settled everything and stops");
@@ -135,8 +138,9 @@ fn start_faces(
     database: &Database,
     feedback: Arc<RealFeedback<Arc<Metrics>>>,
     listener: TcpListener,
-    stop: &CancellationToken,
+    door: http::Door,
 ) {
+    let stop = door.stop.clone();
     let metrics = Arc::clone(&feedback.watch);
     tasks.spawn(upkeep::retain(
         database.store.clone(),
@@ -148,11 +152,14 @@ fn start_faces(
         Arc::clone(&metrics),
         stop.clone(),
     ));
-    let watched = Arc::clone(&metrics);
-    let door = door(config, database, metrics, stop);
     let prefixes = inbound::one_click_prefixes(config);
     let leaving = http::unsubscribe_router(feedback, &prefixes, door.limits);
-    let checking = check::watch(Arc::new(config.clone()), Arc::clone(&watched), stop.clone());
+    let checking = check::watch(
+        Arc::new(config.clone()),
+        database.store.clone(),
+        metrics,
+        stop.clone(),
+    );
     tasks.spawn(checking);
     let router = http::router(door).merge(leaving);
     let patience = http::Patience::default();
@@ -163,6 +170,7 @@ fn door(
     config: &Config,
     database: &Database,
     metrics: Arc<Metrics>,
+    preflight: Option<Preflight>,
     stop: &CancellationToken,
 ) -> http::Door {
     let stopping = stop.clone();
@@ -179,5 +187,8 @@ fn door(
             requests: config.http.requests as usize,
             ..http::Limits::default()
         },
+        preflight: preflight.map(|preflight| -> http::Preflight {
+            Arc::new(move |json, now| preflight.look(json, now))
+        }),
     }
 }

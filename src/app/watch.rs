@@ -16,6 +16,10 @@ use crate::{
 };
 
 impl Watch for Metrics {
+    fn linted(&self, rules: &[&'static str], refused: bool) {
+        self.lint_found(rules, refused);
+    }
+
     fn leased(&self, count: usize, took: Duration) {
         Self::leased(self, count, took);
     }

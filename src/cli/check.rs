@@ -11,15 +11,16 @@ use serde_json::{Value, json};
 use super::{
     failure::advice,
     out::{Out, say},
-    session::now,
+    session::{self, now},
     settings::Settings,
-    words::plain,
+    words::{Since, moment, plain},
 };
 use crate::{
     app::check::{self, Checked},
     check::{Finding, Fix, Level, report, zone_line},
     config::{Config, Period},
     mail::Domain,
+    store::{ChangeFilter, CheckChange},
 };
 
 const AFTER: &str = "\
@@ -43,6 +44,12 @@ pub(super) struct Check {
     /// Time between two checks with --watch, such as 10m [default: `check.every`]
     #[arg(long, value_parser = period, requires = "watch")]
     every: Option<Duration>,
+    /// Show which faults came and went at the rounds of running nodes, instead of checking.
+    #[arg(long, conflicts_with_all = ["watch", "all"])]
+    history: bool,
+    /// With --history: since this moment, or for so long [default: everything that is kept]
+    #[arg(long, value_name = "MOMENT|SPAN", requires = "history")]
+    since: Option<Since>,
 }
 
 fn period(text: &str) -> Result<Duration, String> {
@@ -51,6 +58,8 @@ fn period(text: &str) -> Result<Duration, String> {
         .map_err(|error| error.message().to_owned())
 }
 
+/// No terminal shows more, and no program should need it at once.
+const HISTORY_MAX: u32 = 10_000;
 /// Exit code for warnings.
 const WARNINGS: u8 = 3;
 /// Exit code for failures.
@@ -61,6 +70,9 @@ impl Check {
         let config = settings.config()?;
         if self.watch {
             return self.watch(&config, out).await;
+        }
+        if self.history {
+            return self.history(settings, out).await;
         }
         let mut worst = Level::Ok;
         for (domain, checked) in self.round(&config).await? {
@@ -113,6 +125,52 @@ impl Check {
             tokio::time::sleep(self.every.unwrap_or(config.check.every.0)).await;
         }
     }
+}
+
+impl Check {
+    /// What running nodes noted, the oldest first.
+    async fn history(&self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
+        let filter = ChangeFilter {
+            domains: self.domains.iter().map(ToString::to_string).collect(),
+            since: self.since.map(|since| since.before(now())),
+            max: HISTORY_MAX,
+        };
+        let changes = session::with(settings, async |session| {
+            Ok(session.store.check_changes(&filter).await?)
+        })
+        .await?;
+        if changes.is_empty() {
+            say("Nothing came or went; running nodes note it at each of their rounds.");
+        }
+        for change in &changes {
+            out.thing(&wire_change(change), past(change))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+const fn word(change: &CheckChange) -> &'static str {
+    if change.appeared { "appeared" } else { "went" }
+}
+
+fn past(change: &CheckChange) -> String {
+    format!(
+        "{}  {:<8}  {:<7}  {}  {}  {}  {}",
+        moment(change.at),
+        word(change),
+        change.level,
+        change.domain,
+        change.finding,
+        plain(&change.about),
+        plain(&change.found)
+    )
+}
+
+fn wire_change(change: &CheckChange) -> Value {
+    json!({
+        "at": change.at.to_string(), "change": word(change), "domain": change.domain, "id": change.finding,
+        "level": change.level, "about": change.about, "found": change.found,
+    })
 }
 
 fn code(worst: Level) -> ExitCode {

@@ -19,6 +19,7 @@ mod letter;
 mod lint;
 mod migrate;
 mod out;
+mod pace;
 mod pieces;
 mod queue;
 mod report;

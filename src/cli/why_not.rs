@@ -1,7 +1,10 @@
 //! `postrider why-not`: would a letter to that address be sent now?
 //!
 //! Owns the walk through the gates, in the order in which a letter meets them. Promises: nothing is enqueued and nobody is
-//! spoken to; each gate says whether it is open and by what. Leaves every gate's rule to its room.
+//! spoken to; each gate says whether it is open and by what. Leaves every gate's rule to its room; [`way`] has those
+//! of the way.
+
+mod way;
 
 use std::process::ExitCode;
 
@@ -17,14 +20,13 @@ use super::{
     table::Table,
 };
 use crate::{
-    app::{desk, names},
+    app::desk,
     config::{self, Config},
-    mail::{Address, Hold, HoldOn, Provider},
+    mail::{Address, Hold, HoldOn},
     policy::{StreamKind, suppress::stops},
-    port::Dns,
-    route::{self, Plan},
-    store::SuppressionFilter,
+    store::{SuppressionFilter, waiting::LINE_MAX},
 };
+use way::Way;
 
 /// Say whether a letter to an address would be sent now, gate by gate.
 #[derive(Debug, Args)]
@@ -55,25 +57,49 @@ const ENTRIES: u32 = 20;
 /// Holds in force are laid by hand.
 const HOLDS: u32 = 1_000;
 
+impl Gate {
+    fn open(name: &'static str, says: String) -> Self {
+        Self {
+            name,
+            is_open: true,
+            says,
+        }
+    }
+
+    fn shut(name: &'static str, says: String) -> Self {
+        Self {
+            name,
+            is_open: false,
+            says,
+        }
+    }
+}
+
 impl WhyNot {
     pub(super) async fn run(self, settings: &Settings, out: &mut Out) -> Result<ExitCode> {
         let config = settings.config()?;
         let stream = self.stream(&config)?;
-        let plan = self.plan(&config).await?;
-        let mut gates = session::with(settings, async |session| {
-            let ledger = self.ledger(session, stream).await?;
+        let way = Way::find(&config, self.address.domain()).await?;
+        let sources = way::sources(&config, stream);
+        let mut gates = vec![self.sender(&config)?];
+        let asked = session::with(settings, async |session| {
             let holds = session.store.holds(false, HOLDS).await?;
             let holds = holds.into_iter().map(|view| view.hold).collect();
-            let lane = self.lane(session).await?;
-            Ok(vec![
-                ledger,
-                self.hold(holds, stream, plan.as_ref().ok()),
-                lane,
-            ])
+            let routes = session.store.routes(None, None, now()).await?;
+            let mut gates = vec![
+                self.ledger(session, stream).await?,
+                self.line(session).await?,
+                way::route(&way),
+                self.hold(holds, stream, way.as_ref().ok()),
+            ];
+            if let Ok(way) = &way {
+                gates.push(way::pace(way, &sources, &routes));
+                gates.push(way::daily(way, &sources, &routes));
+            }
+            Ok(gates)
         })
         .await?;
-        gates.insert(0, self.sender(&config)?);
-        gates.push(way(&plan));
+        gates.extend(asked);
         let is_open = gates.iter().all(|gate| gate.is_open);
         show(&gates, out)?;
         if !out.is_json() {
@@ -165,16 +191,16 @@ impl WhyNot {
         })
     }
 
-    fn hold(&self, holds: Vec<Hold>, stream: &config::Stream, plan: Option<&Plan>) -> Gate {
+    fn hold(&self, holds: Vec<Hold>, stream: &config::Stream, way: Option<&Way>) -> Gate {
         let domain = self.address.domain();
         let is_on = |hold: &Hold| match &hold.on {
             HoldOn::All => true,
             HoldOn::Domain(held) => held == domain,
             HoldOn::Stream(held) => *held == stream.name,
-            HoldOn::Provider(held) => plan.is_some_and(|plan| plan.provider == *held),
-            HoldOn::Site(held) => plan.is_some_and(|plan| plan.site.as_str() == held),
+            HoldOn::Provider(held) => way.is_some_and(|way| way.provider == *held),
+            HoldOn::Site(held) => way.is_some_and(|way| way.site == *held),
             HoldOn::StreamAt(held, provider) => {
-                *held == stream.name && plan.is_some_and(|plan| plan.provider == *provider)
+                *held == stream.name && way.is_some_and(|way| way.provider == *provider)
             }
             HoldOn::Campaign(_) | HoldOn::CampaignAt(..) => false,
         };
@@ -194,52 +220,14 @@ impl WhyNot {
     }
 
     /// A long line before a letter is no shut gate, but an answer to "why not yet".
-    async fn lane(&self, session: &Session) -> Result<Gate> {
-        let status = session.store.queue_status(u32::MAX >> 1).await?;
+    async fn line(&self, session: &Session) -> Result<Gate> {
         let domain = self.address.domain().as_str();
-        let lane = status.lanes.iter().find(|lane| lane.domain == domain);
-        let says = lane.map_or_else(
-            || "nobody before it".to_owned(),
-            |lane| {
-                format!(
-                    "{} ready, {} waiting, {} held, {} in hand before it",
-                    lane.ready, lane.waiting, lane.held, lane.leased
-                )
-            },
-        );
-        Ok(Gate {
-            name: "queue",
-            is_open: true,
-            says,
-        })
-    }
-
-    async fn plan(&self, config: &Config) -> Result<Result<Plan, String>> {
-        let resolver = names::resolver(config)?;
-        let domain = self.address.domain();
-        let answer = resolver.mx(domain).await;
-        Ok(route::plan(domain, &answer, 0.0).map_err(|why| why.to_string()))
-    }
-}
-
-fn way(plan: &Result<Plan, String>) -> Gate {
-    let name = "route";
-    match plan {
-        Ok(plan) => {
-            let provider: Provider = plan.provider;
-            let hosts: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
-            let says = format!("{}: {}", provider.name(), hosts.join(", "));
-            Gate {
-                name,
-                is_open: true,
-                says,
-            }
-        }
-        Err(why) => Gate {
-            name,
-            is_open: false,
-            says: why.clone(),
-        },
+        let says = match session.store.line_of(domain).await? {
+            0 => "nobody before it".to_owned(),
+            LINE_MAX.. => format!("{LINE_MAX} letters or more before it in the line of {domain}"),
+            letters => format!("{letters} ready before it in the line of {domain}"),
+        };
+        Ok(Gate::open("queue", says))
     }
 }
 

@@ -29,6 +29,18 @@ pub enum InDoubtPolicy {
     Hold,
 }
 
+/// What happens to a letter that readers, filters or mailbox programs hold something against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LintGate {
+    /// Nobody looks.
+    Off,
+    /// Flaws are told and counted.
+    Warn,
+    /// Grave flaws keep the letter here.
+    Refuse,
+}
+
 section! {
     /// A kind of mail. Keys that are left out have values that suit its kind; those of the three default streams are
     /// shown here.
@@ -67,6 +79,9 @@ section! {
         /// X-Postmaster-Msgtype, by which Mail.ru groups statistics: 1 to 32 Latin letters and digits. Without it,
         /// those of the stream's name.
         pub message_type: Option<String> = None, like r#""digest""#;
+        /// What is looked for in each letter (docs/lint.md): "off": nothing; "warn": flaws are counted and told at the door, the
+        /// letter goes; "refuse": a letter with a grave flaw is refused at the door, or fails before it leaves.
+        pub lint: LintGate = LintGate::Off;
     }
 }
 

@@ -14,14 +14,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     connection::{Connection, Unsaid},
     crew::{Crew, turn_away},
+    desk::Stream,
     ledger::Standing,
     pace::NoTurn,
 };
 use crate::{
-    compose::compose,
+    compose::{Composed, compose},
     dkim::{self, Signed},
     mail::{Address, Evidence, Letter, Stage, TroubleKind, Unsendable},
-    port::{AttemptRecord, Clock, LeasedLetter, Wire, World},
+    port::{AttemptRecord, Clock, LeasedLetter, Watch, Wire, World},
     smtp::{Envelope, Outcome, Session},
 };
 
@@ -82,6 +83,7 @@ fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready
     );
     let composed = composed.map_err(unsendable)?;
     let signed = dkim::sign(&desk.keyring.get(), &composed, now).map_err(unsendable)?;
+    inspect(crew, stream, letter, &composed, &signed).map_err(unsendable)?;
     let return_path = return_path(&signed).map_err(unsendable)?;
     Ok(Ready {
         leased,
@@ -90,6 +92,24 @@ fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready
         return_path,
         prepare: begun.elapsed(),
     })
+}
+
+/// The stream's gate: its letters may have come by SQL, where nobody could look at them.
+fn inspect<W: World>(
+    crew: &Crew<W>,
+    stream: &Stream,
+    letter: &Letter,
+    composed: &Composed,
+    signed: &Signed,
+) -> Result<(), Unsendable> {
+    let looked = stream
+        .lint
+        .look(signed.bytes(), composed, letter, &stream.style);
+    if !looked.rules.is_empty() {
+        let watch = crew.world.watch();
+        watch.linted(&looked.rules, looked.refused.is_some());
+    }
+    looked.refused.map_or(Ok(()), Err)
 }
 
 fn return_path(signed: &Signed) -> Result<Address, Unsendable> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::{Limits, Live, Trust};
 use crate::{
-    compose::{Identity, Style, TemplateSet},
+    compose::{Identity, Style, TemplateSet, lint::Gate},
     dkim::Keyring,
     policy::{Brakes, Shaping, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
@@ -62,4 +62,6 @@ pub struct Stream {
     pub style: Style,
     /// The names of the sources that its letters leave from; none is every source.
     pub pool: Vec<String>,
+    /// What happens to a letter with flaws.
+    pub lint: Gate,
 }

@@ -5,7 +5,7 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{metrics, store};
+use crate::{mail::Unsendable, metrics, store};
 
 /// One letter's answer; absent fields are left out.
 #[derive(Debug, Default, Serialize)]
@@ -23,6 +23,9 @@ pub(crate) struct Answer {
     field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// Rules of docs/lint.md that the letter breaks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lint: Vec<&'static str>,
     #[serde(skip)]
     counted: Option<metrics::Answer>,
 }
@@ -35,6 +38,21 @@ impl Answer {
             why,
         }
         .into()
+    }
+
+    /// The letter must not, or cannot, be written.
+    pub(super) fn unsendable(fault: Unsendable) -> Self {
+        store::Answer::Invalid {
+            field: fault.field,
+            why: fault.why,
+        }
+        .into()
+    }
+
+    /// The same for a letter with flaws that does go.
+    pub(crate) fn with_flaws(mut self, rules: Vec<&'static str>) -> Self {
+        self.lint = rules;
+        self
     }
 
     /// The last line of a stream that could not go on.

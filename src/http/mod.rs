@@ -30,7 +30,9 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, port::Clock, store::PgStore};
+use crate::{
+    compose::lint::Looked, mail::Timestamp, metrics::Metrics, port::Clock, store::PgStore,
+};
 
 /// The forms that the command line prints as well: one letter, one event, one answer look the same everywhere.
 pub(crate) use self::{
@@ -59,7 +61,12 @@ pub struct Door {
     pub stop: CancellationToken,
     /// What a caller may ask for.
     pub limits: Limits,
+    /// Looks at letters before they are stored; `None` where no stream wants it.
+    pub preflight: Option<Preflight>,
 }
+
+/// Looks at one letter's JSON at a moment; it may take a millisecond of computing.
+pub type Preflight = Arc<dyn Fn(&str, Timestamp) -> Looked + Send + Sync>;
 
 /// What a caller may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,17 +3,19 @@
 //! Owns the division of the time from enqueue to the end, or to now, by cause. Promises: the parts are in order, touch each
 //! other, and add up to the whole, to the microsecond; pure. Leaves the history to `store`, its words to the faces.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::mail::{Class, Event, EventKind, Timestamp};
+use crate::mail::{Class, Event, EventKind, Phase, RouteKey, Timestamp};
 
 /// Why a letter did not move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// Its caller asked for a later moment.
     Schedule,
-    /// Nobody had room for it, or the pace of its site let nothing through.
+    /// Nobody had room for it: workers, connections, or the limits of its provider's profile.
     Queue,
+    /// It could go, but the governor or the operator kept its routes below the pace of their profiles.
+    Pace,
     /// A person held it.
     Hold,
     /// A receiver greylisted it.
@@ -30,9 +32,10 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Schedule,
         Self::Queue,
+        Self::Pace,
         Self::Hold,
         Self::Greylist,
         Self::Throttle,
@@ -46,6 +49,7 @@ impl Cause {
         match self {
             Self::Schedule => "schedule",
             Self::Queue => "queue",
+            Self::Pace => "pace",
             Self::Hold => "hold",
             Self::Greylist => "greylist",
             Self::Throttle => "throttle",
@@ -53,6 +57,11 @@ impl Cause {
             Self::Lease => "lost lease",
             Self::Work => "work",
         }
+    }
+
+    /// The cause of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
     }
 }
 
@@ -74,12 +83,46 @@ impl Wait {
     }
 }
 
+/// A time in which every way that a letter could take was slower than its profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slow {
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// When routes were slow: at least one of them was known to the governor, and all that were known were not open. `changes`
+/// are in order: which route, when, and into which phase; a route that was wiped is not known any more.
+pub fn slow(changes: &[(&RouteKey, Timestamp, Option<Phase>)], until: Timestamp) -> Vec<Slow> {
+    let mut routes: BTreeMap<&RouteKey, Phase> = BTreeMap::new();
+    let (mut times, mut since): (Vec<Slow>, Option<Timestamp>) = (Vec::new(), None);
+    for (route, at, phase) in changes {
+        match phase {
+            Some(phase) => routes.insert(route, *phase),
+            None => routes.remove(route),
+        };
+        let is_slow = !routes.is_empty() && routes.values().all(|phase| *phase != Phase::Open);
+        match (since, is_slow) {
+            (None, true) => since = Some(*at),
+            (Some(from), false) => {
+                times.push(Slow { from, until: *at });
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    times.extend(since.map(|from| Slow { from, until }));
+    times
+}
+
 /// Divides the time of a letter. `history` is in order, each event with how long the work before it took; `until` is the end of
-/// its way, or now.
+/// its way, or now; `slow` are the times when its ways were slow, in order and apart from each other.
 pub fn waits(
     enqueued_at: Timestamp,
     send_at: Option<Timestamp>,
     history: &[(&Event, Duration)],
+    slow: &[Slow],
     until: Timestamp,
 ) -> Vec<Wait> {
     let mut clock = Clock {
@@ -87,6 +130,7 @@ pub fn waits(
         until,
         cause: Cause::Schedule,
         due: send_at.unwrap_or(enqueued_at),
+        slow,
         waits: Vec::new(),
     };
     for (event, worked) in history.iter().filter(|(event, _)| event.at <= until) {
@@ -97,16 +141,17 @@ pub fn waits(
 }
 
 /// Goes along the history.
-struct Clock {
+struct Clock<'a> {
     at: Timestamp,
     until: Timestamp,
     /// Why the letter waits until it is due; behind that it waits in the queue.
     cause: Cause,
     due: Timestamp,
+    slow: &'a [Slow],
     waits: Vec<Wait>,
 }
 
-impl Clock {
+impl Clock<'_> {
     fn hear(&mut self, event: &Event, worked: Duration) {
         match event.kind {
             EventKind::Held => {
@@ -143,6 +188,17 @@ impl Clock {
     /// Lets time pass: first the wait for the due moment, then the queue.
     fn pass(&mut self, to: Timestamp) {
         self.add(self.cause, self.due.min(to));
+        self.queue(to);
+    }
+
+    /// A letter that could go: it waits for the pace of its ways while they are slow, else for room.
+    fn queue(&mut self, to: Timestamp) {
+        for slow in self.slow {
+            self.add(Cause::Queue, slow.from.min(to));
+            if slow.from <= self.at {
+                self.add(Cause::Pace, slow.until.min(to));
+            }
+        }
         self.add(Cause::Queue, to);
     }
 
@@ -163,7 +219,8 @@ impl Clock {
     }
 }
 
-fn cause(event: &Event) -> Cause {
+/// What a letter waits for after this refusal.
+pub fn cause(event: &Event) -> Cause {
     let rule = event.rule.as_deref().unwrap_or("");
     let text = event.text.as_deref().unwrap_or("").to_ascii_lowercase();
     if rule.contains("grey") || text.contains("greylist") || text.contains("graylist") {
@@ -231,7 +288,7 @@ mod tests {
         ];
         let worked = [0, 0, 0, 2, 1, 3].map(Duration::from_secs);
         let history: Vec<_> = events.iter().zip(worked).collect();
-        let parts = waits(at(0), Some(at(600)), &history, at(1_640));
+        let parts = waits(at(0), Some(at(600)), &history, &[], at(1_640));
         assert_eq!(
             told(&parts),
             "schedule 600s, queue 60s, hold 60s, queue 5s, work 2s, greylist 300s, queue 4s, work 1s, throttle 600s, queue 5s, work 3s"
@@ -256,8 +313,33 @@ mod tests {
     #[test]
     fn a_letter_under_a_hold_waits_until_now() {
         let held = event(EventKind::Held, 5, None);
-        let parts = waits(at(0), None, &[(&held, Duration::ZERO)], at(65));
+        let parts = waits(at(0), None, &[(&held, Duration::ZERO)], &[], at(65));
         assert_eq!(told(&parts), "queue 5s, hold 60s");
+    }
+
+    #[test]
+    fn a_letter_waits_for_the_pace_while_all_its_routes_are_slow() {
+        let route = |source: &str| RouteKey {
+            source: source.to_owned(),
+            target: "mailru".to_owned(),
+        };
+        let (s1, s2) = (route("s1"), route("s2"));
+        let changes = [
+            (&s1, at(-50), Some(Phase::Open)),
+            (&s1, at(10), Some(Phase::Paused)),
+            (&s2, at(20), Some(Phase::Open)),
+            (&s2, at(30), Some(Phase::Holding)),
+            (&s1, at(40), Some(Phase::Probing)),
+            (&s1, at(70), None),
+            (&s2, at(90), Some(Phase::Open)),
+            (&s2, at(130), Some(Phase::Fixed)),
+        ];
+        let slow = slow(&changes, at(140));
+        let parts = waits(at(0), Some(at(5)), &[], &slow, at(140));
+        assert_eq!(
+            told(&parts),
+            "schedule 5s, queue 5s, pace 10s, queue 10s, pace 60s, queue 40s, pace 10s"
+        );
     }
 
     proptest! {
@@ -265,6 +347,7 @@ mod tests {
         fn the_parts_add_up_to_the_whole(
             steps in proptest::collection::vec((0_usize..16, 0_i64..500, 0_i64..900, 0_u64..600), 0..12),
             send in proptest::option::of(0_i64..900),
+            slows in proptest::collection::vec((1_i64..400, 0_i64..400), 0..6),
             end in 0_i64..4_000,
         ) {
             let mut clock = 0;
@@ -273,7 +356,13 @@ mod tests {
                 (event(EventKind::ALL[kind], clock, Some(clock + due)), Duration::from_secs(worked))
             }).collect();
             let history: Vec<_> = events.iter().map(|(event, worked)| (event, *worked)).collect();
-            let parts = waits(at(0), send.map(at), &history, at(end));
+            let slow = slows.into_iter().scan(0, |clock, (gap, length)| {
+                let from = *clock + gap;
+                *clock = from + length;
+                Some(Slow { from: at(from), until: at(*clock) })
+            });
+            let slow: Vec<Slow> = slow.collect();
+            let parts = waits(at(0), send.map(at), &history, &slow, at(end));
             let whole: Duration = parts.iter().map(Wait::span).sum();
             prop_assert_eq!(whole, at(end).since(at(0)));
             prop_assert!(parts.windows(2).all(|pair| pair[0].until == pair[1].from));

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     mail::{Event, Next, Suppression},
+    policy::waits,
     port::{AttemptRecord, Settlement},
 };
 
@@ -19,6 +20,8 @@ pub(super) struct Columns {
     /// The final state; none for a retry.
     pub(super) state: Vec<Option<&'static str>>,
     pub(super) retry_at: Vec<Option<OffsetDateTime>>,
+    /// What a retry waits for, in the word of reports.
+    pub(super) waits_for: Vec<Option<&'static str>>,
     /// From where the next attempt should leave.
     pub(super) keep_source: Vec<Option<String>>,
     pub(super) event: EventColumns,
@@ -83,6 +86,11 @@ impl Columns {
         self.lease.push(settlement.lease.0);
         self.attempts.push(small(settlement.attempts));
         self.state.push(state);
+        self.waits_for.push(
+            retry_at
+                .is_some()
+                .then(|| waits::cause(&settlement.verdict.event).name()),
+        );
         self.retry_at.push(retry_at);
         self.keep_source.push(settlement.kept_source());
         self.event.push(&settlement.verdict.event);

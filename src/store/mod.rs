@@ -6,8 +6,10 @@
 //! `migrations/0001_tables.sql`.
 
 mod brakes;
+pub mod changes;
 mod claims;
 mod columns;
+mod draft;
 pub mod enqueue;
 pub mod events;
 pub mod holds;
@@ -31,6 +33,8 @@ pub mod statistics;
 pub mod suppressions;
 pub mod sweep;
 pub mod tls;
+pub mod top;
+pub mod waiting;
 pub mod wake;
 mod warmup;
 
@@ -52,19 +56,23 @@ use crate::{
 };
 
 pub use brakes::{BrakeChange, BrakeView};
+pub use changes::{ChangeFilter, CheckChange};
+pub use draft::draft;
 pub use enqueue::Answer;
 pub use events::{Cursor, FeedEvent, HistoryLine};
 pub use holds::{HoldView, Laid};
 pub use inbound::{InboundFilter, InboundView};
 pub use keys::ApiKey;
 pub use letters::{Cancel, LaneStatus, LetterFilter, LetterView, QueueStatus};
-pub use operator::{Migration, Waiting};
+pub use operator::Migration;
 pub use registry::{Registry, Stream};
 pub use report::Tally;
 pub use routes::{ChangeView, DayView, NodeView, RouteView};
 pub use statistics::StatisticsSum;
 pub use suppressions::SuppressionFilter;
 pub use sweep::{Page, Which};
+pub use top::{Mark, Outcome};
+pub use waiting::{Waiting, Waits};
 
 /// The hot statements are written for index scans and nested loops. A cached plan made while a table was small would scan
 /// it whole when it is large, and planning the lease costs more than running it: so those plans are ruled out.

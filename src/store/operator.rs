@@ -1,6 +1,6 @@
 //! Statements that only the operator's commands need.
 //!
-//! Owns the look at migrations, at what waits and at other programs, and small additions to the registry. Promises:
+//! Owns the look at migrations and at other programs, and small additions to the registry. Promises:
 //! nothing here takes away what a running node told the database. Leaves the queue to its own files.
 
 use std::collections::BTreeSet;
@@ -18,19 +18,6 @@ pub struct Migration {
     pub version: i64,
     /// What it is about.
     pub description: String,
-}
-
-/// Letters that wait after a first attempt, by who refused it and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// The provider of the last attempt.
-    pub provider: String,
-    /// The class of its last refusal.
-    pub class: Option<String>,
-    /// Letters.
-    pub letters: i64,
-    /// When the first of them is due.
-    pub next_due_at: Option<Timestamp>,
 }
 
 /// Every step that this program knows.
@@ -111,34 +98,6 @@ impl PgStore {
         .fetch_optional(&self.calm)
         .await
         .map_err(trouble(format!("revoking key {id}")))
-    }
-
-    /// What waits for another attempt, by provider and class: reads the queue and, for each letter that was tried, the
-    /// last line of its history by the index `event_of_letter`.
-    pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select coalesce(e.provider, 'none reached') as "provider!", e.class, count(*) as "letters!",
-                min(q.due_at) as next_due_at
-            from postrider.queue q
-            left join lateral (
-                select e.provider, e.class from postrider.event e
-                where e.letter_id = q.letter_id and e.kind in ('deferred', 'in_doubt') order by e.at desc, e.seq desc limit 1
-            ) as e on true
-            where q.attempts > 0
-            group by 1, 2 order by 3 desc, 1, 2"#
-        )
-        .fetch_all(&self.calm)
-        .await
-        .map_err(trouble("counting what waits, by provider"))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Waiting {
-                provider: row.provider,
-                class: row.class,
-                letters: row.letters,
-                next_due_at: row.next_due_at.map(Timestamp::from),
-            })
-            .collect())
     }
 
     /// How many other programs of ours work with this server: each listens on a connection of its own.

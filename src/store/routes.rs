@@ -163,6 +163,45 @@ order by 1, 2
         Ok(changes.collect())
     }
 
+    /// The changes of every route to one of these targets since a moment, and the last one before it of each, the oldest first.
+    pub async fn changes_towards(
+        &self,
+        targets: &[String],
+        since: Timestamp,
+    ) -> Result<Vec<(RouteKey, ChangeView)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"
+select source as "source!", target as "target!", version as "version!", at as "at!", phase, rate, cause as "cause!",
+    changed_by as "changed_by!"
+from postrider.route_change where target = any ($1) and at >= $2
+union all
+(select distinct on (source, target) source, target, version, at, phase, rate, cause, changed_by
+from postrider.route_change where target = any ($1) and at < $2 order by source, target, version desc)
+order by 3
+"#,
+            targets,
+            OffsetDateTime::from(since),
+        )
+        .fetch_all(&self.calm)
+        .await
+        .map_err(trouble("reading how routes changed"))?;
+        let changes = rows.into_iter().map(|row| {
+            let route = RouteKey {
+                source: row.source,
+                target: row.target,
+            };
+            let change = ChangeView {
+                at: row.at.into(),
+                phase: row.phase.as_deref().and_then(Phase::parse),
+                rate: row.rate.and_then(|rate| u32::try_from(rate).ok()),
+                cause: row.cause,
+                by: row.changed_by,
+            };
+            (route, change)
+        });
+        Ok(changes.collect())
+    }
+
     /// Nodes whose beat nobody has given up.
     pub async fn nodes(&self) -> Result<Vec<NodeView>, StoreError> {
         let rows = sqlx::query!(

@@ -78,7 +78,7 @@ fn mailbox(field: &str, address: &str, name: Option<String>) -> Result<Mailbox, 
 
 /// What `postrider.shared_content` writes.
 #[derive(Debug, Default, Deserialize)]
-struct Body {
+pub(super) struct Body {
     subject: Option<String>,
     text: Option<String>,
     html: Option<String>,
@@ -106,6 +106,15 @@ fn content(
             .map_err(|error| Unsendable::new("body", error.to_string()))?,
         None => Body::default(),
     };
+    content_of(template, variables, body)
+}
+
+/// The one of three forms that these fields make.
+pub(super) fn content_of(
+    template: Option<String>,
+    variables: Option<String>,
+    body: Body,
+) -> Result<Content, Unsendable> {
     if let Some(raw) = body.raw {
         return Ok(Content::Raw(raw.into_bytes()));
     }

@@ -17,6 +17,9 @@ use crate::{
 /// same row. An adopter changes `lease_id` and keeps the old one as `in_doubt_lease`, under which the old holder's word still
 /// counts until the letter is leased again; a word that says no more than "in doubt" does not.
 ///
+/// `learned` writes where a lane's letters go now, if that is new; a line that another settler writes at this moment is left to
+/// it, so two of them never wait for each other.
+///
 /// `accounted` adds what brakes look at: one row per campaign, provider and day of the batch, from rows that are at hand anyway
 /// (a refusal for the content that is tried again is the one that has to be looked up).
 ///
@@ -35,26 +38,27 @@ with input as materialized (
         $14::text[], $15::text[], $16::timestamptz[],
         $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::int[], $24::int[], $25::int[],
         $26::text[], $27::text[], $28::text[], $29::text[], $30::uuid[], $31::timestamptz[], $32::timestamptz[],
-        $33::text[])
+        $33::text[], $34::text[])
     as i (id, shard, lease, attempts, state, retry_at, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
         site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes,
         ban_address, ban_scope, ban_reason, ban_evidence, ban_letter, ban_since, ban_until,
-        keep_source)
+        keep_source, waits_for)
 ),
 finished as (
     delete from postrider.queue q using input i
     where i.state is not null and q.letter_id = i.id and q.shard = i.shard
         and (q.lease_id = i.lease or (q.in_doubt_lease = i.lease and i.kind <> 'in_doubt'))
-    returning i.*, case when i.kind = 'in_doubt' then q.in_doubt_lease end as in_doubt_lease
+    returning i.*, case when i.kind = 'in_doubt' then q.in_doubt_lease end as in_doubt_lease, q.lane
 ),
 retried as (
     update postrider.queue q set ready = false, lease_id = null, due_at = i.retry_at, attempts = i.attempts,
         source = i.keep_source,
+        waits_for = i.waits_for, last_class = i.class,
         in_doubt_lease = case when i.kind = 'in_doubt' then q.in_doubt_lease end
     from input i
     where i.state is null and q.letter_id = i.id and q.shard = i.shard
         and (q.lease_id = i.lease or (q.in_doubt_lease = i.lease and i.kind <> 'in_doubt'))
-    returning i.*, null::uuid as in_doubt_lease
+    returning i.*, null::uuid as in_doubt_lease, q.lane
 ),
 closed as (
     update postrider.letter l set state = f.state, finished_at = f.at, in_doubt_lease = f.in_doubt_lease from finished f
@@ -67,10 +71,20 @@ resolved as (
     update postrider.letter l set state = i.state, finished_at = i.at, in_doubt_lease = null from unowned i
     where i.state is not null and i.kind <> 'in_doubt' and l.id = i.id and l.shard = i.shard
         and l.state = 'in_doubt' and l.in_doubt_lease = i.lease
-    returning i.*, null::uuid as in_doubt_lease
+    returning i.*, null::uuid as in_doubt_lease, null::int as lane
 ),
 late as materialized (select * from unowned i where (i.id, i.lease) not in (select r.id, r.lease from resolved r)),
 counted as materialized (select * from ours union all select * from resolved),
+ways as materialized (
+    select distinct on (lane) lane, site, provider from ours where site is not null order by lane, at desc
+),
+strange as materialized (
+    select n.id, w.site, w.provider from ways w join postrider.lane n on n.id = w.lane
+    where (n.site, n.provider) is distinct from (w.site, w.provider) for no key update of n skip locked
+),
+learned as (
+    update postrider.lane n set site = s.site, provider = s.provider from strange s where n.id = s.id
+),
 history as (
     insert into postrider.event (letter_id, shard, at, kind, attempt, stage, code, enhanced, text, class, rule, due,
         site, provider, host, remote, source, tls, prepare_us, talk_us, size_bytes)
@@ -145,6 +159,7 @@ select id as "id!" from late
         &c.ban.since as _,
         &c.ban.until as _,
         &c.keep_source as _,
+        &c.waits_for as _,
     )
     .fetch_all(pool)
     .await

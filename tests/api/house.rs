@@ -16,7 +16,7 @@ use axum::{
     http::{Request, Response, StatusCode, header},
 };
 use postrider::{
-    http::{Door, Limits, router},
+    http::{Door, Limits, Preflight, router},
     mail::Timestamp,
     metrics::Metrics,
     port::Clock,
@@ -65,6 +65,11 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) async fn open_with(limits: Limits) -> House {
+    open_looking(limits, None).await
+}
+
+/// With a look at letters before they are stored.
+pub(crate) async fn open_looking(limits: Limits, preflight: Option<Preflight>) -> House {
     let database = support::database().await;
     let store = PgStore::connect(database.url().parse().unwrap(), 3)
         .await
@@ -83,6 +88,7 @@ pub(crate) async fn open_with(limits: Limits) -> House {
         engine_works: Arc::new(move || works.load(Ordering::Relaxed)),
         stop: stop.clone(),
         limits,
+        preflight,
     };
     House {
         database,

@@ -119,6 +119,7 @@ impl Desk {
             (r"\b\d+(ms|s|m \d+s)( ago)", "[span] ago"),
             (r"\+\d+(ms|s|m \d+s)", "+[span]"),
             (r"\bin 4h \d+m", "in [span]"),
+            (r"(?m)\b\d+(ms|s) +(\[span\]|in \[span\]|-$)", "[age]  $2"),
         ] {
             settings.add_filter(pattern, word);
         }

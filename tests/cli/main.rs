@@ -6,6 +6,7 @@
 
 mod bounce;
 mod desk;
+mod explain;
 mod operator;
 mod send;
 mod server;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use postrider::{
-    compose::{Domains, Identity, List, Style},
+    compose::{Domains, Identity, List, Style, lint::Gate},
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
@@ -48,6 +48,8 @@ pub(crate) struct Wishes {
     pub(crate) shaping: Shaping,
     /// Sources that are warmed up.
     pub(crate) warmups: Plans,
+    /// What happens to letters with flaws.
+    pub(crate) lint: Gate,
     /// When campaigns are stopped.
     pub(crate) brakes: Option<Brakes>,
 }
@@ -71,6 +73,7 @@ impl Default for Wishes {
             addresses: &[],
             shaping: Shaping::free(),
             warmups: Plans::default(),
+            lint: Gate::Off,
             brakes: None,
         }
     }
@@ -113,6 +116,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
                 policy,
                 style,
                 pool,
+                lint: wishes.lint,
             },
         )
     };

@@ -24,4 +24,5 @@ mod schema;
 mod settle;
 mod support;
 mod unkept;
+mod waiting;
 mod warmup;

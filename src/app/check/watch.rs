@@ -1,6 +1,7 @@
 //! A running node checks its sending domains again and again.
 //!
-//! Owns the rounds. Promises: what appears or goes is logged once, with its rule, and counted; the gauges show the last round; a
+//! Owns the rounds. Promises: what appears or goes is logged once, with its rule, counted, and kept as history once for all nodes
+//! and over restarts (`store::changes`); the gauges show the last round; a
 //! check that cannot be made is said and tried again at the next round; the first round waits until the doors are open.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -14,9 +15,11 @@ use super::{check, domains, inquirer, subject};
 use crate::{
     check::{Finding, Level, Subject, report},
     config::Config,
+    mail::Timestamp,
     metrics::Metrics,
     net::SystemClock,
     port::Clock,
+    store::{CheckChange, PgStore},
 };
 
 /// The listener and the HTTP interface are open by then.
@@ -25,6 +28,7 @@ const FIRST: Duration = Duration::from_secs(20);
 /// Checks until told to stop.
 pub(in crate::app) async fn watch(
     config: Arc<Config>,
+    store: PgStore,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
@@ -44,8 +48,9 @@ pub(in crate::app) async fn watch(
             return;
         };
         match round {
-            Ok(findings) => {
+            Ok((domains, findings)) => {
                 tell(&before, &findings, &metrics);
+                keep(&store, &domains, &findings).await;
                 before = findings.iter().map(name).collect();
             }
             Err(trouble) => {
@@ -61,7 +66,33 @@ fn name((domain, finding): &Found) -> (String, &'static str, String) {
     (domain.clone(), finding.rule.id, finding.about.clone())
 }
 
-async fn round(config: &Arc<Config>) -> Result<Vec<Found>> {
+/// Writes what came and went where `postrider check --history` finds it.
+async fn keep(store: &PgStore, domains: &[String], findings: &[Found]) {
+    let at = SystemClock.now();
+    let standing: Vec<CheckChange> = findings.iter().map(|found| standing(found, at)).collect();
+    if let Err(trouble) = store.note_check(domains, &standing, at).await {
+        error!(error = ?trouble, "What changed of the set-up was not kept; the next round tries again");
+    }
+}
+
+fn standing((domain, finding): &Found, at: Timestamp) -> CheckChange {
+    CheckChange {
+        at,
+        domain: domain.clone(),
+        finding: finding.rule.id.to_owned(),
+        about: storable(&finding.about),
+        level: finding.rule.level.name().to_owned(),
+        appeared: true,
+        found: storable(&finding.found),
+    }
+}
+
+/// A record may hold any octet; PostgreSQL keeps no zero octet in a text.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+async fn round(config: &Arc<Config>) -> Result<(Vec<String>, Vec<Found>)> {
     let world = inquirer(config)?;
     let reading = Arc::clone(config);
     let subjects: Result<Vec<Subject>> = spawn_blocking(move || {
@@ -72,8 +103,9 @@ async fn round(config: &Arc<Config>) -> Result<Vec<Found>> {
             .collect()
     })
     .await?;
-    let mut found = Vec::new();
+    let (mut domains, mut found) = (Vec::new(), Vec::new());
     for subject in subjects? {
+        domains.push(subject.domain.to_string());
         let checked = check(&subject, &world, SystemClock.now()).await;
         let grave = checked
             .findings
@@ -81,7 +113,7 @@ async fn round(config: &Arc<Config>) -> Result<Vec<Found>> {
             .filter(|finding| finding.rule.level > Level::Ok);
         found.extend(grave.map(|finding| (subject.domain.to_string(), finding)));
     }
-    Ok(found)
+    Ok((domains, found))
 }
 
 fn tell(before: &BTreeSet<(String, &'static str, String)>, findings: &[Found], metrics: &Metrics) {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use aws_lc_rs::rand;
 
 use crate::{
-    compose::{Domains, Identity, List, Style, TemplateSet},
+    compose::{Domains, Identity, List, Style, TemplateSet, lint::Gate},
     dkim::{self, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
@@ -143,6 +143,7 @@ fn streams() -> Result<HashMap<String, Stream>> {
                 policy: policy(name, kind),
                 style: style(name, kind)?,
                 pool: Vec::new(),
+                lint: Gate::Off,
             };
             Ok((name.to_owned(), stream))
         })

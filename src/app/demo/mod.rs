@@ -215,6 +215,7 @@ impl Demo {
             engine_works: Arc::new(|| true),
             stop: self.stop.clone(),
             limits: http::Limits::default(),
+            preflight: None,
         };
         let patience = http::Patience::default();
         let stop = self.stop.clone();

@@ -14,6 +14,7 @@ use clap::Subcommand;
 use serde_json::json;
 use uuid::Uuid;
 
+use self::explain::Ways;
 use super::{
     failure::advice,
     out::Out,
@@ -61,14 +62,21 @@ impl Letter {
 }
 
 async fn show(settings: &Settings, out: &mut Out, id: LetterId, with_waits: bool) -> Result<()> {
-    let (view, history) = session::with(settings, async |session| {
-        let view = session.store.letter(id).await?;
-        Ok((view, session.store.history(id).await?))
+    let (view, history, ways) = session::with(settings, async |session| {
+        let store = &session.store;
+        let view = store.letter(id).await?;
+        let view = view.ok_or_else(|| unknown("letter", &id.to_string(), FIND))?;
+        let history = store.history(id).await?;
+        let ways = if with_waits {
+            Ways::of(store, &view, &history).await?
+        } else {
+            Ways::default()
+        };
+        Ok((view, history, ways))
     })
     .await?;
-    let view = view.ok_or_else(|| unknown("letter", &id.to_string(), FIND))?;
     let parts = if with_waits {
-        explain::divided(&view, &history, now())
+        explain::divided(&view, &history, &ways, now())
     } else {
         Vec::new()
     };
@@ -76,15 +84,17 @@ async fn show(settings: &Settings, out: &mut Out, id: LetterId, with_waits: bool
         out.line(story::tell(&view, &history, now()))?;
         return match parts.as_slice() {
             [] => Ok(()),
-            parts => out.line(format!("\n{}", explain::tell(parts))),
+            parts => out.line(format!("\n{}", explain::tell(parts, &ways, view.state))),
         };
     }
+    let state = view.state;
     let body = LetterBody::new(view, history);
     if !with_waits {
         return out.json(&body);
     }
     let mut wire = serde_json::to_value(body)?;
-    wire["waits"] = explain::wire(&parts);
+    wire["waits"] = explain::wire(&parts, &ways);
+    wire["slow_routes"] = explain::wire_now(&ways, state);
     out.json(&wire)
 }
 

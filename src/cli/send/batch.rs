@@ -3,10 +3,13 @@
 //! Owns [`Batch`] and its bounds. Promises: no more than a batch is held, in letters and in octets; the rows before a
 //! fault of the file are given away before the fault.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use tokio::sync::mpsc;
 
 use super::row::{Fault, Row};
+use crate::compose::lint::Looked;
 
 /// A batch of large letters ends early.
 const BATCH_OCTETS_MAX: usize = 16 << 20;
@@ -18,6 +21,8 @@ pub(super) struct Batch {
     pub(super) letters: Vec<String>,
     /// Every line, with what is wrong where no letter could be read.
     pub(super) lines: Vec<(u64, Option<Fault>)>,
+    /// Rules that letters which go break, by line.
+    pub(super) flaws: BTreeMap<u64, Vec<&'static str>>,
     /// Octets of the file up to the end of the last row.
     pub(super) octets: u64,
 }
@@ -52,6 +57,23 @@ pub(super) fn read(rows: Rows, batch_max: usize, give: &mpsc::Sender<Batch>) -> 
 }
 
 impl Batch {
+    /// Takes out the letters that a look refuses.
+    pub(super) fn sift(mut self, look: impl Fn(&str) -> Looked) -> Self {
+        let letters = std::mem::take(&mut self.letters);
+        let readable = self.lines.iter_mut().filter(|(_, fault)| fault.is_none());
+        for ((line, fault), letter) in readable.zip(letters) {
+            let looked = look(&letter);
+            if let Some(refused) = looked.refused {
+                *fault = Some((refused.field, refused.why));
+            } else {
+                self.letters.push(letter);
+                self.flaws.insert(*line, looked.rules);
+            }
+        }
+        self.flaws.retain(|_, rules| !rules.is_empty());
+        self
+    }
+
     fn push(&mut self, row: Row) -> usize {
         self.octets = row.octets;
         match row.letter {

@@ -13,13 +13,14 @@ mod row;
 mod source;
 mod tally;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{panic::resume_unwind, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
+    task::spawn_blocking,
 };
 
 use self::{
@@ -29,11 +30,15 @@ use self::{
     tally::Tally,
 };
 use super::{
-    out::Out,
+    out::{Out, say},
     session::{self, Session, now},
     settings::Settings,
 };
-use crate::store::Answer;
+use crate::{
+    app::{desk, preflight::Preflight},
+    config::{self, stream::LintGate},
+    store::Answer,
+};
 
 /// Batches read ahead while the database works on one.
 const AHEAD: usize = 1;
@@ -64,13 +69,20 @@ impl Send {
         let source = Source::open(&self.file, self.format)?;
         let is_fine = session::with(settings, async |session| {
             session.register().await?;
-            self.pour(source, session, out).await
+            let preflight = preflight(session);
+            self.pour(source, session, preflight, out).await
         })
         .await?;
         Ok(ExitCode::from(u8::from(!is_fine)))
     }
 
-    async fn pour(&self, source: Source, session: &Session, out: &mut Out) -> Result<bool> {
+    async fn pour(
+        &self,
+        source: Source,
+        session: &Session,
+        preflight: Option<Preflight>,
+        out: &mut Out,
+    ) -> Result<bool> {
         let limits = &session.config.limits;
         let letter_max = u32::try_from(limits.letter_size.0).unwrap_or(u32::MAX);
         let batch_max = self.batch.unwrap_or(limits.batch) as usize;
@@ -90,6 +102,7 @@ impl Send {
                 batch = take.recv() => batch,
             };
             let Some(batch) = batch else { break };
+            let batch = look(batch, preflight.clone()).await;
             answer(batch, session, letter_max, &mut tally, out).await?;
         }
         // What was read before a fault is in the queue: say so before the fault.
@@ -99,9 +112,40 @@ impl Send {
     }
 }
 
+/// Looks at letters where a stream wants it. A configuration that cannot write letters cannot look at them either; the node that
+/// sends them will.
+fn preflight(session: &Session) -> Option<Preflight> {
+    let wants = |stream: &config::Stream| stream.lint != LintGate::Off;
+    if !session.config.stream.iter().any(wants) {
+        return None;
+    }
+    match desk::shared(&session.config) {
+        Ok(desk) => Preflight::of(&desk),
+        Err(trouble) => {
+            say(format!(
+                "note: letters are not looked at here, because: {trouble:#}"
+            ));
+            None
+        }
+    }
+}
+
+/// Takes out what the gates of the streams refuse, and notes the flaws of the others.
+async fn look(batch: Batch, preflight: Option<Preflight>) -> Batch {
+    let Some(preflight) = preflight else {
+        return batch;
+    };
+    let now = now();
+    let looked = spawn_blocking(move || batch.sift(|json| preflight.look(json, now)));
+    // The thread is never cancelled, and a panic of ours ends the command like any other.
+    looked
+        .await
+        .unwrap_or_else(|broken| resume_unwind(broken.into_panic()))
+}
+
 /// Enqueues what can be read of a batch and tells every line's answer in the order of the file.
 async fn answer(
-    batch: Batch,
+    mut batch: Batch,
     session: &Session,
     letter_max: u32,
     tally: &mut Tally,
@@ -120,7 +164,8 @@ async fn answer(
                 anyhow::anyhow!("the database gave fewer answers than it got letters")
             })?,
         };
-        tally.tell(line, answer, out)?;
+        let flaws = batch.flaws.remove(&line).unwrap_or_default();
+        tally.tell(line, answer, flaws, out)?;
     }
     tally.read_up_to(batch.octets);
     Ok(())

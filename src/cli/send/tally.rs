@@ -26,6 +26,7 @@ pub(super) struct Tally {
     suppressed: u64,
     conflict: u64,
     invalid: u64,
+    flawed: u64,
     line: u64,
     bar: ProgressBar,
     begun: Instant,
@@ -57,6 +58,7 @@ impl Tally {
             suppressed: 0,
             conflict: 0,
             invalid: 0,
+            flawed: 0,
             line: 0,
             bar,
             begun,
@@ -65,13 +67,26 @@ impl Tally {
     }
 
     /// Counts one line's answer, and tells it where somebody wants to know.
-    pub(super) fn tell(&mut self, line: u64, answer: Answer, out: &mut Out) -> Result<()> {
+    pub(super) fn tell(
+        &mut self,
+        line: u64,
+        answer: Answer,
+        flaws: Vec<&'static str>,
+        out: &mut Out,
+    ) -> Result<()> {
         self.line = line;
+        self.flawed += u64::from(!flaws.is_empty());
         let fault = self.count(&answer);
         if out.is_json() {
-            let mut body = AnswerBody::from(answer);
+            let mut body = AnswerBody::from(answer).with_flaws(flaws);
             body.line = Some(line);
             return out.json(&body);
+        }
+        if !flaws.is_empty() && self.flawed <= NAMED_MAX {
+            self.say(&format!(
+                "line {line}: goes with flaws: {}",
+                flaws.join(", ")
+            ));
         }
         match fault {
             Some(why) if self.bad() <= NAMED_MAX => self.say(&format!("line {line}: {why}")),
@@ -157,6 +172,7 @@ impl Tally {
             (self.suppressed, "suppressed"),
             (self.conflict, "conflict"),
             (self.invalid, "invalid"),
+            (self.flawed, "with flaws"),
         ];
         let seen = parts.into_iter().filter(|(number, _)| *number > 0);
         let words = seen.map(|(number, name)| format!("{number} {name}"));

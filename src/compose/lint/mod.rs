@@ -5,6 +5,7 @@
 //! rendering to its parent, DNS to `check`. Read [`rules`] for the list.
 
 mod address;
+pub mod gate;
 mod html;
 mod link;
 pub mod rules;
@@ -12,6 +13,7 @@ mod variable;
 
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 
+pub use gate::{Gate, Looked};
 use html::Page;
 pub use rules::{Flaw, Gravity, Rule};
 

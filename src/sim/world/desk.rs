@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::super::error::SimError;
 use crate::{
-    compose::{Domains, Identity, List, Style, TemplateSet},
+    compose::{Domains, Identity, List, Style, TemplateSet, lint::Gate},
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust, feedback::FeedbackDesk},
     mail::{Domain, InDoubt, LetterId},
@@ -115,6 +115,7 @@ pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk,
             policy: policy(name, kind, habits.give_up),
             style: style(name, kind)?,
             pool: Vec::new(),
+            lint: Gate::Off,
         };
         Ok((name.to_owned(), stream))
     });
