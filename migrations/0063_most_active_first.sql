@@ -16,6 +16,8 @@ language sql stable parallel safe as $$
         else least(greatest(today - (postrider.moment(l->>'last_active_at') at time zone 'UTC')::date, 0), 32766) end::smallint
 $$;
 
+revoke all on function postrider.idle_days(jsonb, date) from public;
+
 create or replace function postrider.rare_fault(l jsonb) returns text
 language sql stable parallel safe as $$
     select case when l ?| '{reply_to,subject,attachments,send_at,valid_until,last_active_at,priority,tags,idempotency_key}' then coalesce(

@@ -24,16 +24,16 @@ fn fourteen_days(nodes: usize, is_alone: bool) -> WarmWorld {
     }
 }
 
-fn print(name: &str, seen: &[WarmSeen]) {
-    for (number, day) in (1..).zip(seen) {
-        let cap = day
-            .cap
-            .map_or_else(|| "warm".to_owned(), |cap| cap.to_string());
-        eprintln!(
+fn told(name: &str, seen: &[WarmSeen]) -> String {
+    let lines = (1..).zip(seen).map(|(number, day)| {
+        let number: u32 = number;
+        let cap = day.cap.map_or_else(|| "warm".to_owned(), |cap| cap.to_string());
+        format!(
             "{name}, day {number:>2}: cap {cap:>4}, new source {:>3} (told {:>3}), old source {:>3}, waiting {:>4}: {}",
             day.from_new, day.told, day.from_old, day.waiting, day.reason
-        );
-    }
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What holds on every day: the provider never saw more from the new source than the cap, and saw what we counted.
@@ -52,7 +52,7 @@ fn caps(seen: &[WarmSeen]) -> Vec<Option<u32>> {
 #[test]
 fn a_new_source_is_warmed_up_in_fourteen_days_and_the_old_one_takes_the_rest() {
     let seen = fourteen_days(1, false).live().unwrap();
-    print("two sources", &seen);
+    eprintln!("{}", told("two sources", &seen));
     check_both_ends(&seen);
     let steps = [50, 100, 250, 100, 250, 300, 300].map(Some);
     assert_eq!(caps(&seen)[..7], steps, "a bad third day, an unused sixth");
@@ -72,7 +72,7 @@ fn without_a_warm_source_letters_wait_for_their_day() {
     let mut world = fourteen_days(2, true);
     world.days.truncate(3);
     let seen = world.live().unwrap();
-    print("new source alone, two nodes", &seen);
+    eprintln!("{}", told("new source alone, two nodes", &seen));
     check_both_ends(&seen);
     let sent: Vec<usize> = seen.iter().map(|day| day.from_new).collect();
     assert_eq!(caps(&seen), [50, 100, 250].map(Some));

@@ -178,6 +178,6 @@ mod tests {
             day(20_003, Some(50), "a step back", 0),
             day(20_004, Some(50), "a step back", 7),
         ];
-        insta::assert_snapshot!(text(&route, &days, 20_004), @"");
+        insta::assert_snapshot!("status", text(&route, &days, 20_004));
     }
 }
