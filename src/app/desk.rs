@@ -13,20 +13,21 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 
-use super::{check::chosen, memory, preflight};
+use super::{
+    check::chosen,
+    memory,
+    pacing::{brakes, warmups},
+    preflight,
+};
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
     dkim::{KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
     keys,
-    mail::{Domain, InDoubt, Timestamp},
+    mail::{Domain, InDoubt},
     net,
-    policy::{
-        Brakes, Retry, Shaping, StreamKind, StreamPolicy,
-        brake::Levels,
-        warmup::{Plan, Plans, schedule},
-    },
+    policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -118,41 +119,6 @@ pub(super) fn keyring(config: &Config, chosen: &BTreeMap<Domain, String>) -> Res
         anyhow!("{}", lines.join("\n"))
     })?;
     Ok(ring.with_second_signature(config.dkim.second_signature_ed25519))
-}
-
-/// The plans of the sources that are warmed up.
-pub fn warmups(config: &Config) -> Result<Plans> {
-    let plans = config.warmup.iter().map(|warmup| {
-        let schedule = schedule(&warmup.schedule);
-        Ok(Plan {
-            source: warmup.source.clone(),
-            target: warmup.provider.clone(),
-            per_day: warmup.target_per_day,
-            starts: warmup.first_day(),
-            schedule: schedule.context("warmup.schedule names no schedule")?,
-        })
-    });
-    Ok(Plans::new(plans.collect::<Result<_>>()?))
-}
-
-/// The day of a moment, counted from 1970-01-01 in UTC.
-pub fn day_of(now: Timestamp) -> i32 {
-    i32::try_from(now.seconds().div_euclid(86_400)).unwrap_or(0)
-}
-
-/// Per cent become parts of one.
-fn brakes(config: &Config) -> Option<Brakes> {
-    let brakes = &config.brakes;
-    let levels = |warn: f64, stop: f64| Levels {
-        warn: warn / 100.0,
-        stop: stop / 100.0,
-    };
-    brakes.enabled.then(|| Brakes {
-        days: u16::try_from(brakes.days).unwrap_or(u16::MAX),
-        complaints: levels(brakes.complaints_warn, brakes.complaints_stop),
-        hard_bounces: levels(brakes.hard_bounces_warn, brakes.hard_bounces_stop),
-        spam: levels(brakes.spam_warn, brakes.spam_stop),
-    })
 }
 
 fn limits(config: &Config) -> Limits {

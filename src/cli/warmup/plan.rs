@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::{failure::advice, out::Out, session::now, settings::Settings, table::Table};
 use crate::{
-    app::desk::{day_of, warmups},
+    app::pacing::{day_of, warmups},
     mail::Timestamp,
     policy::warmup::{Plan, schedule, schedules},
 };

@@ -16,7 +16,7 @@ use super::{
     plan::date_text,
 };
 use crate::{
-    app::desk::day_of,
+    app::pacing::day_of,
     mail::{RouteKey, WarmCap, WarmDay},
     policy::warmup::{Verdict, verdict},
     port::WarmupStore,
