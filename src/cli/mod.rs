@@ -37,6 +37,7 @@ mod template;
 mod tests;
 mod token;
 mod top;
+mod warmup;
 mod why_not;
 mod words;
 
@@ -90,6 +91,9 @@ enum Command {
     /// Look at the pace towards each provider, and change it.
     #[command(subcommand)]
     Route(route::Route),
+    /// Bring new sources to their volume.
+    #[command(subcommand)]
+    Warmup(warmup::Warmup),
     /// Say what refusals and bounces mean.
     #[command(subcommand)]
     Bounce(bounce::Bounce),
@@ -167,6 +171,7 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
         Command::Route(route) => route.run(settings, out).await,
+        Command::Warmup(warmup) => warmup.run(settings, out).await,
         Command::Bounce(bounce) => bounce.run(out),
         Command::Suppression(suppression) => suppression.run(settings, out).await,
         Command::Key(key) => key.run(settings, out).await,

@@ -226,6 +226,7 @@ mod tests {
         policy::{
             Shaping,
             governor::{self, Rules},
+            warmup::Plans,
         },
         port::pace::RouteNews,
     };
@@ -248,7 +249,7 @@ mod tests {
             weight,
         };
         let sources = [("s1", 1), ("s2", 3)].map(source);
-        let pace = Pace::new(&sources);
+        let pace = Pace::new(&sources, Plans::default());
         let shares = sources
             .iter()
             .map(|source| (source.name.clone(), Share::ALL));

@@ -1,6 +1,7 @@
 //! What one outcome tells the governor of the route it took.
 //!
-//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign.
+//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign, but for refusals of a letter's content,
+//! which count for the warm-up of a source and never for its pace.
 
 use super::signal;
 use crate::{
@@ -21,10 +22,16 @@ pub fn told(evidence: &Evidence, finding: Option<&Finding>) -> Option<Told> {
             }
             Signal::Good => Some(Told::Good),
             Signal::SlowDown => Some(slow_down(reply, finding)),
-            Signal::Dead | Signal::Nothing => None,
+            Signal::Dead | Signal::Nothing => is_spam(reply, finding).then_some(Told::Spam),
         },
         _ => None,
     }
+}
+
+fn is_spam(reply: &Reply, finding: Option<&Finding>) -> bool {
+    let names_a_letter = matches!(reply.stage, Stage::RcptTo | Stage::Data | Stage::FinalDot);
+    let is_content = finding.is_some_and(|finding| finding.class == Class::Content);
+    names_a_letter && is_content && reply.is_permanent()
 }
 
 fn slow_down(reply: &Reply, finding: Option<&Finding>) -> Told {
