@@ -10,6 +10,7 @@ mod lease;
 mod net;
 pub mod pace;
 mod tls;
+mod warmup;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 
@@ -23,6 +24,7 @@ pub use self::{
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
     pace::{Beat, Heard, NodeId},
     tls::{KeptPolicy, TlsCount, TlsStore},
+    warmup::WarmupStore,
 };
 use crate::mail::{
     Address, BrakeLevel, Hold, HoldId, Letter, LetterId, Measure, Reason, Shard, Timestamp,
@@ -215,7 +217,7 @@ pub struct StoreError {
 }
 
 /// Keeps letters, and the only place that knows which of them are whose.
-pub trait Store: TlsStore + BrakeStore {
+pub trait Store: TlsStore + BrakeStore + WarmupStore {
     /// Claims due letters, highest priority first, no lane beyond its room.
     fn lease(&self, ask: LeaseAsk) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 

@@ -14,6 +14,8 @@ mod gates;
 mod green;
 #[path = "check/odd.rs"]
 mod odd;
+#[path = "check/suite.rs"]
+mod suite;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "check/world.rs"]

@@ -8,6 +8,8 @@
 mod brakes;
 #[path = "config/inbound.rs"]
 mod inbound;
+#[path = "config/warmup.rs"]
+mod warmup;
 
 use std::{
     fs,
@@ -172,7 +174,7 @@ fn unknown_keys_are_named_with_their_line() {
     );
     check(
         "nod = 1",
-        "postrider.toml:1: nod: unknown field `nod`, expected one of `node`, `data_folder`, `database`, `http`, `smtp`, `dns`, `delivery`, `tls`, `brakes`, `route`, `identity`, `inbound`, `stream`, `templates`, `dkim`, `check`, `limits`, `retention`, `log`",
+        "postrider.toml:1: nod: unknown field `nod`, expected one of `node`, `data_folder`, `database`, `http`, `smtp`, `dns`, `delivery`, `tls`, `warmup`, `brakes`, `route`, `identity`, `inbound`, `stream`, `templates`, `dkim`, `check`, `limits`, `retention`, `log`",
     );
 }
 

@@ -7,6 +7,9 @@
     reason = "a test stops where something is missing"
 )]
 
+#[path = "pace/warmup.rs"]
+mod warmup;
+
 use std::time::Duration;
 
 use postrider::{

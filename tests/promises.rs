@@ -56,5 +56,7 @@ mod support;
 mod suppressed;
 #[path = "promises/tls.rs"]
 mod tls;
+#[path = "promises/warmup.rs"]
+mod warmup;
 #[path = "promises/world.rs"]
 mod world;

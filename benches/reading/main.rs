@@ -3,7 +3,7 @@
 //! Owns the programme. Promises: only processor time of this one thread counts, so that neighbours change little; the parts
 //! of a figure are measured in the same run as the figure; the inputs are made from `rules.toml` and
 //! `tests/mails`, so nothing else is needed; `POSTRIDER_BOUNCES` may name a corpus of real mails besides. `READING_RUNS` (5)
-//! is how often, `READING_LINES` (200000) how many replies.
+//! is how often, `READING_LINES` (200000) how many replies, `READING_ONLY` (all) one of `replies`, `mails`, `letters`.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -31,20 +31,28 @@ use self::table::Table;
 fn main() -> Result<()> {
     let runs: u32 = variable("READING_RUNS", 5)?;
     let lines: usize = variable("READING_LINES", 200_000)?;
+    let only: String = variable("READING_ONLY", "all".to_owned())?;
+    let is_asked = |part: &str| only == "all" || only == part;
     let mut table = Table::default();
-    let replies = replies::mixed(lines);
-    replies::describe(&replies, &mut table);
-    for _ in 0..runs {
-        replies::measure(&replies, &mut table)?;
-    }
-    let post = mails::post()?;
-    for _ in 0..runs {
-        for post in &post {
-            mails::measure(post, &mut table)?;
+    if is_asked("replies") {
+        let replies = replies::mixed(lines);
+        replies::describe(&replies, &mut table);
+        for _ in 0..runs {
+            replies::measure(&replies, &mut table)?;
         }
     }
-    for _ in 0..runs {
-        letters::measure(&mut table)?;
+    if is_asked("mails") {
+        let post = mails::post()?;
+        for _ in 0..runs {
+            for post in &post {
+                mails::measure(post, &mut table)?;
+            }
+        }
+    }
+    if is_asked("letters") {
+        for _ in 0..runs {
+            letters::measure(&mut table)?;
+        }
     }
     writeln!(io::stdout().lock(), "{table}").context("printing the table")
 }

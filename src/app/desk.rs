@@ -13,7 +13,12 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand;
 
-use super::{check::chosen, memory, preflight};
+use super::{
+    check::chosen,
+    memory,
+    pacing::{brakes, warmups},
+    preflight,
+};
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
@@ -22,7 +27,7 @@ use crate::{
     keys,
     mail::{Domain, InDoubt},
     net,
-    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy, brake::Levels},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -50,6 +55,7 @@ pub fn desk(config: &Config) -> Result<Desk> {
         keyring,
         sources: sources(config)?,
         shaping: shaping(config)?.into(),
+        warmups: warmups(config)?,
         brakes: brakes(config),
         node: config.node.clone(),
         fixed: fixed(config)?,
@@ -113,21 +119,6 @@ pub(super) fn keyring(config: &Config, chosen: &BTreeMap<Domain, String>) -> Res
         anyhow!("{}", lines.join("\n"))
     })?;
     Ok(ring.with_second_signature(config.dkim.second_signature_ed25519))
-}
-
-/// Per cent become parts of one.
-fn brakes(config: &Config) -> Option<Brakes> {
-    let brakes = &config.brakes;
-    let levels = |warn: f64, stop: f64| Levels {
-        warn: warn / 100.0,
-        stop: stop / 100.0,
-    };
-    brakes.enabled.then(|| Brakes {
-        days: u16::try_from(brakes.days).unwrap_or(u16::MAX),
-        complaints: levels(brakes.complaints_warn, brakes.complaints_stop),
-        hard_bounces: levels(brakes.hard_bounces_warn, brakes.hard_bounces_stop),
-        spam: levels(brakes.spam_warn, brakes.spam_stop),
-    })
 }
 
 fn limits(config: &Config) -> Limits {

@@ -11,6 +11,7 @@ mod folder;
 pub mod inbound;
 mod memory;
 pub mod names;
+pub mod pacing;
 pub mod preflight;
 mod refresh;
 pub mod serve;

@@ -60,6 +60,7 @@ async fn round(store: &PgStore, retention: &Retention, now: Timestamp) -> Result
     store.purge_tls(history).await?;
     store.purge_routes(history).await?;
     store.purge_brakes(history).await?;
+    store.purge_warmups(history).await?;
     store.purge_statistics(history).await?;
     store.purge_check_changes(history).await?;
     if dropped > 0 {

@@ -36,6 +36,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod top;
+mod warmup;
 mod why_not;
 mod words;
 
@@ -79,6 +81,7 @@ enum Command {
     #[command(subcommand)]
     Letter(letter::Letter),
     WhyNot(why_not::WhyNot),
+    Top(top::Top),
     /// Look at what is still to be done.
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -88,6 +91,9 @@ enum Command {
     /// Look at the pace towards each provider, and change it.
     #[command(subcommand)]
     Route(route::Route),
+    /// Bring new sources to their volume.
+    #[command(subcommand)]
+    Warmup(warmup::Warmup),
     /// Say what refusals and bounces mean.
     #[command(subcommand)]
     Bounce(bounce::Bounce),
@@ -158,12 +164,14 @@ async fn choose(command: Command, settings: &Settings, out: &mut Out) -> Result<
         Command::Send(send) => send.run(settings, out).await,
         Command::Letter(letter) => letter.run(settings, out).await,
         Command::WhyNot(why_not) => why_not.run(settings, out).await,
+        Command::Top(top) => top.run(settings, out).await,
         Command::Queue(queue) => queue.run(settings, out).await,
         Command::Inbound(inbound) => inbound.run(settings, out).await,
         Command::Token(token) => token.run(settings, out),
         Command::Events(events) => events.run(settings, out).await,
         Command::Report(report) => report.run(settings, out).await,
         Command::Route(route) => route.run(settings, out).await,
+        Command::Warmup(warmup) => warmup.run(settings, out).await,
         Command::Bounce(bounce) => bounce.run(out),
         Command::Suppression(suppression) => suppression.run(settings, out).await,
         Command::Key(key) => key.run(settings, out).await,

@@ -19,7 +19,7 @@ use super::{out::Out, settings::Settings};
 pub(super) enum Queue {
     /// Count what waits by provider, site and recipient domain: what for, how many letters, and how old the oldest is.
     ///
-    /// Reads the whole queue once, 0.3 µs to 1 µs a letter. Letters of a domain that nobody was spoken to about have no provider
+    /// Reads the whole queue once: seconds when a million letters wait. Letters of a domain that nobody was spoken to about have no provider
     /// yet.
     Status(status::Status),
     /// Keep letters here: by provider, site, domain, campaign, stream, or all of them.

@@ -6,6 +6,7 @@
 mod brakes;
 mod inbound;
 mod sources;
+mod warmup;
 
 use std::{collections::HashSet, ops::RangeInclusive};
 
@@ -53,6 +54,7 @@ impl Config {
         self.check_inbound(&mut faults);
         self.check_checks(&mut faults);
         self.check_sources(&mut faults);
+        self.check_warmups(&mut faults);
         self.check_brakes(&mut faults);
         self.check_routes(&mut faults);
         self.check_streams(&mut faults);

@@ -15,6 +15,7 @@ pub mod sections;
 mod shaping;
 pub mod stream;
 mod units;
+mod warmup;
 
 use std::{fs, io::Read, path::Path};
 
@@ -31,6 +32,7 @@ use sections::{
 pub use shaping::shaping;
 pub use stream::{Stream, StreamKind, StreamPolicy};
 pub use units::{Period, Size};
+pub use warmup::Warmup;
 
 /// A configuration is written by hand; a larger file is some other file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -56,6 +58,8 @@ section! {
         pub delivery: Delivery = Delivery::default();
         /// Encryption on the way to the recipients' mail servers.
         pub tls: Tls = Tls::default();
+        /// Sources that are brought to their volume day by day.
+        pub warmup: Vec<Warmup> = Vec::new();
         /// What stops a campaign at a provider.
         pub brakes: Brakes = Brakes::default();
         /// Fixed ways for some recipient domains, in place of their MX hosts.

@@ -12,6 +12,7 @@ use super::{
         Retention, Route, Smtp, Source, Templates, Tls,
     },
     stream::Stream,
+    warmup::Warmup,
 };
 
 /// A table of the file.
@@ -33,7 +34,7 @@ const fn section<T: Documented>(name: &'static str, repeats: bool) -> Section {
 }
 
 /// The order of the file; `top` first, because keys after a table's head belong to that table.
-const SECTIONS: [Section; 20] = [
+const SECTIONS: [Section; 21] = [
     section::<Config>("", false),
     section::<Database>("database", false),
     section::<Http>("http", false),
@@ -43,6 +44,7 @@ const SECTIONS: [Section; 20] = [
     section::<DnsSettings>("dns", false),
     section::<Delivery>("delivery", false),
     section::<Tls>("tls", false),
+    section::<Warmup>("warmup", true),
     section::<Brakes>("brakes", false),
     section::<Route>("route", true),
     section::<Identity>("identity", false),

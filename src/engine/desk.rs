@@ -9,7 +9,7 @@ use super::{Limits, Live, Trust};
 use crate::{
     compose::{Identity, Style, TemplateSet, lint::Gate},
     dkim::Keyring,
-    policy::{Brakes, Shaping, StreamPolicy},
+    policy::{Brakes, Shaping, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
 };
@@ -32,6 +32,8 @@ pub struct Desk {
     pub sources: Vec<Source>,
     /// The pace that each provider likes.
     pub shaping: Live<Shaping>,
+    /// Sources that are brought to their volume day by day.
+    pub warmups: Plans,
     /// When campaigns are stopped; `None` never.
     pub brakes: Option<Brakes>,
     /// The name of this node among the others.

@@ -33,6 +33,7 @@ mod site;
 mod sites;
 mod tenures;
 mod tls;
+mod warmup;
 mod way;
 mod worker;
 
@@ -88,7 +89,7 @@ impl<W: World> Engine<W> {
             per_site_max: limits.in_flight / SITE_PART * SITE_PARTS_MAX,
         };
         let ledger = Arc::new(Ledger::new(room));
-        let pace = Arc::new(Pace::new(&self.desk.sources));
+        let pace = Arc::new(Pace::new(&self.desk.sources, self.desk.warmups.clone()));
         let (verdicts, judged) = mpsc::channel(room.total);
         let settled = CancellationToken::new();
         let holds = Arc::new(Holds::default());
@@ -104,6 +105,7 @@ impl<W: World> Engine<W> {
             .spawn(async move { tls::bring(world.as_ref(), &counted, done).await });
         let halt = stop.child_token();
         self.start_heart(&mut helpers, &pace, &settled);
+        self.start_warmups(&mut helpers, &pace, &settled);
         let (heir, halted) = (Heir::new(self.court()), halt.clone());
         helpers
             .keepers
@@ -151,9 +153,10 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Without limits there is nothing to divide, and nobody to tell.
+    /// Without limits and warm-ups there is nothing to divide, and nobody to tell.
     fn start_heart(&self, helpers: &mut Helpers, pace: &Arc<Pace>, settled: &CancellationToken) {
-        if self.desk.shaping.get().is_free() {
+        let has_warmups = !self.desk.warmups.is_empty();
+        if self.desk.shaping.get().is_free() && !has_warmups {
             return;
         }
         let node = NodeId(runner::lease_id(self.world.as_ref()).0);
@@ -162,6 +165,18 @@ impl<W: World> Engine<W> {
         helpers
             .keepers
             .spawn(async move { heart.serve(world.as_ref(), &pace, done).await });
+    }
+
+    /// Days of warm-ups are opened where there are any.
+    fn start_warmups(&self, helpers: &mut Helpers, pace: &Arc<Pace>, settled: &CancellationToken) {
+        if self.desk.warmups.is_empty() {
+            return;
+        }
+        let (world, desk) = (Arc::clone(&self.world), Arc::clone(&self.desk));
+        let (pace, done) = (Arc::clone(pace), settled.clone());
+        helpers.keepers.spawn(async move {
+            warmup::keep(world.as_ref(), &pace, &desk.warmups, done).await;
+        });
     }
 
     fn helpers(

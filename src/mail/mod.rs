@@ -22,6 +22,7 @@ pub mod suppression;
 pub mod time;
 pub mod tls;
 pub mod verdict;
+mod warmup;
 
 pub use address::{Address, AddressFault, Domain, Shard};
 pub use brake::{BrakeLevel, Figures, Measure};
@@ -41,3 +42,4 @@ pub use suppression::{Reason, Scope, Suppression};
 pub use time::Timestamp;
 pub use tls::{PolicyType, ResultType, TlsOutcome};
 pub use verdict::{Next, Signal, Verdict};
+pub use warmup::{WarmCap, WarmDay};

@@ -18,6 +18,7 @@ pub mod share;
 pub mod stream;
 pub mod suppress;
 pub mod waits;
+pub mod warmup;
 
 pub use brake::Brakes;
 pub use handoff::HandOff;

@@ -97,6 +97,8 @@ pub struct DayCount {
     pub deferred: u32,
     /// Refused for good because of us or the content.
     pub blocked: u32,
+    /// Refused for their content.
+    pub spam: u32,
     /// Refused because nobody is known at the address.
     pub strangers: u32,
 }

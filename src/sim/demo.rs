@@ -81,7 +81,7 @@ impl Plan {
 }
 
 /// What providers that count take within a minute in [`Plan::demo_with_limits`]. The first is known to the operator.
-pub const COUNTED: [(&str, u32); 2] = [("mailru", 120), ("google", 30)];
+pub const COUNTED: [(&str, u32); 2] = [("mailru", 120), ("google", 60)];
 
 impl Plan {
     /// The same, but big providers count the letters of each minute and punish those who do not listen.

@@ -79,7 +79,7 @@ struct Heard {
     moved: bool,
 }
 
-/// `accounted` adds what brakes look at; words about letters from before a release are not held against what came after it.
+/// `warmed` adds a complaint to the day of the route that the letter took, and `accounted` adds what brakes look at; words about letters from before a release are not held against what came after it.
 ///
 /// Everything hangs on `known`: a word heard before changes nothing. A queued letter leaves the queue first, which is the
 /// order in which verdicts lock rows too; one that a worker holds stays, and is judged again when it is back. What was
@@ -116,12 +116,17 @@ history as (
 ),
 meant as materialized (
     select case when l.campaign is null then 'stream' else 'campaign' end || '-at-provider' as kind,
-        coalesce(l.campaign, l.stream) || ' at ' || (
-            select e.provider from postrider.event e
-            where e.letter_id = l.id and e.at >= l.enqueued_at and e.provider is not null order by e.at desc limit 1
-        ) as value, l.finished_at
-    from known k join postrider.letter l on l.id = k.letter_id and l.shard = k.shard
+        coalesce(l.campaign, l.stream) || ' at ' || e.provider as value, l.finished_at, e.provider, e.source, e.site
+    from known k join postrider.letter l on l.id = k.letter_id and l.shard = k.shard,
+    lateral (select e.provider, e.source, e.site from postrider.event e
+        where e.letter_id = l.id and e.at >= l.enqueued_at and e.provider is not null order by e.at desc limit 1) as e
     where $8 in ('complained', 'bounced') or ($8 = 'delivered' and $7 <> 'delivered')
+),
+warmed as (
+    insert into postrider.route_day as d (source, target, day, complaints)
+    select source, case provider when 'other' then site else provider end, ($5::timestamptz at time zone 'UTC')::date, 1
+    from meant where $8 = 'complained' and source is not null
+    on conflict (source, target, day) do update set complaints = d.complaints + 1
 ),
 accounted as (
     insert into postrider.brake_count as b (day, kind, value, slot, answered, delivered, complaints, hard_bounces, spam)
@@ -130,7 +135,7 @@ accounted as (
         ($8 = 'bounced' and coalesce($12 in ('bad-mailbox', 'bad-domain', 'inactive-mailbox'), false))::int,
         ($8 = 'bounced' and coalesce($12 = 'content', false))::int
     from meant m
-    where value is not null and not exists (select from postrider.hold h
+    where not exists (select from postrider.hold h
         where h.kind = m.kind and h.value = m.value and h.released_at >= m.finished_at)
     on conflict (day, kind, value, slot) do update set answered = b.answered + excluded.answered,
         delivered = b.delivered + excluded.delivered, complaints = b.complaints + excluded.complaints,

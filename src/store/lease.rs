@@ -68,6 +68,7 @@ type TooMuch = Vec<(LeaseId, Shard, LetterId)>;
 /// `lanes` is a skip scan over the index `queue_ready`: each step is one probe for the next lane that has ready letters, in
 /// twenty stretches (ten priorities, each first after the cursor and then up to it), and nothing is stepped before it is
 /// asked for. `taken` locks letters of one lane at a time; rows that another worker holds are skipped, never waited for.
+/// Within a lane the index has the most active readers first (`last_active_at` of the letter), then those who wait longest.
 /// A lane with letters of several priorities is met several times; `kept` holds it to its room. Rows are read as they come,
 /// so that large letters beyond the wish never lie in memory together.
 async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<(Vec<LeasedRow>, TooMuch), StoreError> {

@@ -33,7 +33,7 @@ taken as materialized (
     lateral (
         select q.ctid as place from postrider.queue q
         where q.ready and q.priority = l.priority and q.lane = l.lane
-        order by q.due_at
+        order by q.idle, q.due_at
         limit r.room
         for update skip locked
     ) as t

@@ -36,6 +36,7 @@ pub mod tls;
 pub mod top;
 pub mod waiting;
 pub mod wake;
+mod warmup;
 
 use std::{sync::Arc, time::Duration};
 

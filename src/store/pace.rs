@@ -155,11 +155,11 @@ async fn write_counts(tx: &mut PgConnection, beat: &Beat) -> Result<(), sqlx::Er
         .collect();
     let days: Vec<Date> = beat.counts.iter().map(|row| date_of(row.day)).collect();
     sqlx::query!(
-        r#"insert into postrider.route_day as d (source, target, day, attempted, accepted, deferred, blocked, strangers)
-        select * from unnest($1::text[], $2::text[], $3::date[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[])
+        r#"insert into postrider.route_day as d (source, target, day, attempted, accepted, deferred, blocked, strangers, spam)
+        select * from unnest($1::text[], $2::text[], $3::date[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[])
         on conflict (source, target, day) do update set attempted = d.attempted + excluded.attempted,
             accepted = d.accepted + excluded.accepted, deferred = d.deferred + excluded.deferred,
-            blocked = d.blocked + excluded.blocked, strangers = d.strangers + excluded.strangers"#,
+            blocked = d.blocked + excluded.blocked, strangers = d.strangers + excluded.strangers, spam = d.spam + excluded.spam"#,
         &sources,
         &targets,
         &days,
@@ -168,6 +168,7 @@ async fn write_counts(tx: &mut PgConnection, beat: &Beat) -> Result<(), sqlx::Er
         &of(|row| row.deferred),
         &of(|row| row.blocked),
         &of(|row| row.strangers),
+        &of(|row| row.spam),
     )
     .execute(tx)
     .await
@@ -303,7 +304,12 @@ pub(super) async fn leave(pool: &PgPool, node: NodeId) -> Result<(), StoreError>
         .map_err(trouble("taking leave of the other nodes"))
 }
 
-fn date_of(day: i32) -> Date {
+/// A day counted from 1970-01-01.
+pub(super) fn day_of(date: Date) -> i32 {
+    i32::try_from((date - EPOCH).whole_days()).unwrap_or(0)
+}
+
+pub(super) fn date_of(day: i32) -> Date {
     EPOCH
         .checked_add(Duration::days(i64::from(day)))
         .unwrap_or(EPOCH)

@@ -90,6 +90,29 @@ async fn a_campaign_is_held_released_and_withdrawn() {
 }
 
 #[tokio::test]
+async fn a_warm_up_is_planned_before_anything_is_sent() {
+    let mut desk = desk().await;
+    for line in [
+        "warmup plan",
+        "warmup plan --target-per-day 1200 --start 2026-12-30",
+        "warmup plan --target-per-day 1200 --schedule quick --start 2026-12-30 --json",
+        "warmup plan --target-per-day 1200 --schedule slow",
+        "warmup plan --target-per-day 0",
+        "warmup plan --target-per-day 1200 --start tomorrow",
+        "warmup plan --schedule gentle",
+        "warmup status",
+    ] {
+        desk.run(line);
+    }
+    desk.file(
+        "postrider.toml",
+        "[[warmup]]\nsource = \"default\"\nprovider = \"google\"\ntarget_per_day = 300\nstart = \"2026-12-01\"\n",
+    );
+    desk.run("warmup plan");
+    desk.check("warmup");
+}
+
+#[tokio::test]
 async fn templates_are_tried_before_a_letter_needs_them() {
     let mut desk = desk().await;
     desk.run("template list");

@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -46,6 +46,8 @@ pub(crate) struct Wishes {
     pub(crate) addresses: &'static [&'static str],
     /// The pace of each provider.
     pub(crate) shaping: Shaping,
+    /// Sources that are warmed up.
+    pub(crate) warmups: Plans,
     /// What happens to letters with flaws.
     pub(crate) lint: Gate,
     /// When campaigns are stopped.
@@ -70,6 +72,7 @@ impl Default for Wishes {
             source: "test",
             addresses: &[],
             shaping: Shaping::free(),
+            warmups: Plans::default(),
             lint: Gate::Off,
             brakes: None,
         }
@@ -128,6 +131,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
         keyring: keyring().into(),
         sources: sources(wishes),
         shaping: wishes.shaping.clone().into(),
+        warmups: wishes.warmups.clone(),
         brakes: wishes.brakes,
         node: wishes.source.to_owned(),
         fixed: wishes.fixed.clone(),

@@ -26,9 +26,15 @@ fn spring() -> HoldOn {
 /// The same with the provider that answered.
 fn by_mailru(mut settled: Settlement, class: Option<Class>) -> Settlement {
     settled.verdict.event.class = class;
-    settled.attempt = Some(AttemptRecord {
+    settled.attempt = Some(by("mailru"));
+    settled
+}
+
+/// An attempt at that provider.
+pub(crate) fn by(provider: &'static str) -> AttemptRecord {
+    AttemptRecord {
         site: "mxs.mail.ru".to_owned(),
-        provider: "mailru",
+        provider,
         host: None,
         remote: None,
         source: "s1".to_owned(),
@@ -36,8 +42,7 @@ fn by_mailru(mut settled: Settlement, class: Option<Class>) -> Settlement {
         prepare: Duration::ZERO,
         talk: Duration::ZERO,
         size_bytes: 1,
-    });
-    settled
+    }
 }
 
 fn took(held: &LeasedLetter) -> Settlement {

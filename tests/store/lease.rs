@@ -1,16 +1,16 @@
 //! Leasing: priority, fairness, room, and what it costs.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use postrider::{
     mail::{Address, LetterId, Scope},
     port::{Lane, LaneRoom, LeaseAsk, Store, SuppressionNews},
-    store::{HOT_SETTINGS, PgStore},
+    store::{Answer, HOT_SETTINGS, PgStore},
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::support::{self, accepted, ask, ban, lane, letter, plain, recipients};
+use crate::support::{self, START, accepted, ask, ban, lane, letter, plain, recipients};
 
 #[tokio::test]
 async fn urgent_letters_go_first_and_lanes_take_turns() {
@@ -125,7 +125,7 @@ async fn a_row_that_is_no_letter_comes_as_broken() {
 async fn whoever_waits_for_work_hears_of_an_enqueue() {
     let pool = support::database().await;
     let store = support::store(&pool).await;
-    let patience = std::time::Duration::from_mins(1);
+    let patience = Duration::from_mins(1);
     let begun = tokio::time::Instant::now();
     accepted(&store, &[plain("anna@mail.ru")]).await;
     store.wait_for_work(patience).await;
@@ -249,4 +249,41 @@ async fn as_many_blocked_lanes_as_one_look_sees_hold_nobody_back() {
 #[ignore = "known: a look begins anew with the highest priority, so more blocked lanes of it than one look sees hide the lower"]
 async fn more_blocked_lanes_than_one_look_sees_hold_nobody_back() {
     assert!(looks_past(2_100).await.is_some());
+}
+
+#[tokio::test]
+async fn the_most_active_readers_of_a_domain_go_first_and_strangers_last() {
+    let pool = support::database().await;
+    let store = support::store(&pool).await;
+    let active = |name: &str, days: u64| {
+        let at = START.minus(Duration::from_hours(24) * u32::try_from(days).unwrap());
+        letter(
+            &format!("{name}@mail.ru"),
+            json!({"last_active_at": at.to_string()}),
+        )
+    };
+    let letters = [
+        plain("nobody@mail.ru"),
+        active("month", 30),
+        active("today", 0),
+        active("year", 365),
+        active("week", 7),
+    ];
+    accepted(&store, &letters).await;
+    let mut order = Vec::new();
+    for _ in &letters {
+        order.extend(recipients(&store.lease(ask(1, 1)).await.unwrap()));
+    }
+    let names = ["today", "week", "month", "year", "nobody"];
+    assert_eq!(order, names.map(|name| format!("{name}@mail.ru")));
+    // Nobody was active tomorrow, or at a time that is none.
+    let tomorrow = START.plus(Duration::from_hours(48)).to_string();
+    let odd = json!({"last_active_at": tomorrow});
+    accepted(&store, &[letter("early@mail.ru", odd)]).await;
+    let bad = json!({"last_active_at": "yesterday"});
+    let answers = support::enqueue(&store, &[letter("late@mail.ru", bad)]).await;
+    assert!(
+        matches!(&answers[0], Answer::Invalid { field, .. } if field == "last_active_at"),
+        "{answers:?}"
+    );
 }

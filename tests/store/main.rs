@@ -25,3 +25,4 @@ mod settle;
 mod support;
 mod unkept;
 mod waiting;
+mod warmup;

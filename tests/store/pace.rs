@@ -192,6 +192,7 @@ async fn what_became_of_letters_is_added_up_by_day() {
         accepted,
         deferred: 2,
         blocked: 1,
+        spam: 0,
         strangers: 0,
     };
     for (id, accepted) in [(1, 10), (2, 5)] {

@@ -18,7 +18,7 @@ use crate::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     sim,
     smtp::Timeouts,
@@ -68,6 +68,7 @@ impl DemoDesk {
                 weight: 1,
             }],
             shaping: shaping(paced)?.into(),
+            warmups: Plans::default(),
             // Its letters have no campaign, and a demonstration has to end.
             brakes: None,
             node: "demo".to_owned(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::row::{Fault, not_json};
 
 /// The fields of a letter (docs/letter.md), and whether names below them lead anywhere.
-const FIELDS: [(&str, Below); 17] = [
+const FIELDS: [(&str, Below); 18] = [
     ("stream", Below::Nothing),
     (
         "to",
@@ -27,6 +27,7 @@ const FIELDS: [(&str, Below); 17] = [
     ("attachments", Below::Nothing),
     ("send_at", Below::Nothing),
     ("valid_until", Below::Nothing),
+    ("last_active_at", Below::Nothing),
     ("priority", Below::Nothing),
     ("tags", Below::Nothing),
     ("idempotency_key", Below::Nothing),
@@ -210,7 +211,8 @@ mod tests {
         check(
             &["emial=a@b.example"],
             "`emial` is no field of a letter; the fields are stream, to, from, reply_to, campaign, template, variables, \
-             subject, text, html, raw, attachments, send_at, valid_until, priority, tags, idempotency_key",
+             subject, text, html, raw, attachments, send_at, valid_until, last_active_at, priority, \
+             tags, idempotency_key",
         );
         check(
             &["to.adress=a@b.example"],

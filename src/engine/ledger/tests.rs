@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     engine::pace::{Moment, Pace},
     mail::{Domain, Unsendable},
-    policy::Shaping,
+    policy::{Shaping, warmup::Plans},
     port::Broken,
     route::Source,
 };
@@ -43,7 +43,7 @@ fn path() -> Arc<Path> {
         instant: Instant::now(),
         now: NOON,
     };
-    let pace = Pace::new(std::slice::from_ref(&source));
+    let pace = Pace::new(std::slice::from_ref(&source), Plans::default());
     let paths = pace.paths([&source], &counts, moment);
     Arc::clone(paths.choose(None, |_| true, false, moment, || 0.0).unwrap())
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Moment, Pace, Paths};
 use crate::{
     mail::{Share, Timestamp},
-    policy::{Shaping, governor::Told},
+    policy::{Shaping, governor::Told, warmup::Plans},
     port::Lane,
     route::Source,
 };
@@ -29,7 +29,7 @@ pub struct Drill {
 impl Drill {
     /// That many sites, each with a lane of its own, sent to from that source; all of every limit is ours, for an hour.
     pub fn new(shaping: Shaping, source: &Source, sites: u16) -> Self {
-        let pace = Pace::new(std::slice::from_ref(source));
+        let pace = Pace::new(std::slice::from_ref(source), Plans::default());
         let begun = Instant::now();
         let shares = BTreeMap::from([(source.name.clone(), Share::ALL)]);
         pace.grant(&shares, begun + Duration::from_hours(1));

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::inner::Tempo;
+use self::{inner::Tempo, warm::Warm};
 use super::{tickets::Tickets, voice::Voice};
 use crate::{
     mail::{RouteKey, RouteState, Share, Timestamp},
@@ -76,6 +76,8 @@ struct Inner {
     epoch: u64,
     seen: Seen,
     tickets: Tickets,
+    /// What today's warm-up grants; `None` where there is none.
+    warm: Option<Warm>,
     /// When it was last of use.
     used: Instant,
 }
@@ -86,6 +88,7 @@ impl Gate {
         voice: Arc<Voice>,
         origin: Instant,
         profile: Profile,
+        is_warmed_up: bool,
         moment: Moment,
     ) -> Self {
         let rules = Rules::of(&profile);
@@ -104,6 +107,7 @@ impl Gate {
             epoch: 0,
             seen: Seen::default(),
             tickets: Tickets::default(),
+            warm: is_warmed_up.then_some(Warm::UNKNOWN),
             used: moment.instant,
         };
         Self {
@@ -291,3 +295,4 @@ impl Gate {
 mod connections;
 mod inner;
 mod told;
+mod warm;

@@ -27,10 +27,11 @@ use self::{gate::Gate, lanes::Lanes, voice::Voice};
 pub(super) use self::{
     gate::Moment,
     paths::{Path, Paths},
+    tickets::day as day_of,
 };
 use crate::{
     mail::RouteKey,
-    policy::{Shaping, shaping::Count},
+    policy::{Shaping, shaping::Count, warmup::Plans},
     port::{Lane, LaneRoom},
     route::Source,
 };
@@ -52,6 +53,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(5);
 pub(super) struct Pace {
     origin: Instant,
     lanes: Lanes,
+    warmups: Plans,
     book: Mutex<Book>,
 }
 
@@ -64,7 +66,7 @@ struct Book {
 }
 
 impl Pace {
-    pub(super) fn new(sources: &[Source]) -> Self {
+    pub(super) fn new(sources: &[Source], warmups: Plans) -> Self {
         let voices = sources
             .iter()
             .map(|source| (source.name.clone(), Arc::new(Voice::new(Instant::now()))));
@@ -75,6 +77,7 @@ impl Pace {
         Self {
             origin: Instant::now(),
             lanes: Lanes::default(),
+            warmups,
             book: Mutex::new(book),
         }
     }
@@ -88,9 +91,12 @@ impl Pace {
     ) -> Arc<Paths> {
         let mut book = self.book();
         let paths = sources.into_iter().map(|source| {
-            let gates = counts
-                .iter()
-                .map(|count| book.gate(&source.name, count, self.origin, moment));
+            // What is within a provider's count is within its warm-up too.
+            let gates = counts.iter().enumerate().map(|(place, count)| {
+                let is_planned = || self.warmups.of(&source.name, &count.target).is_some();
+                let is_warmed_up = place == 0 && is_planned();
+                book.gate(&source.name, count, is_warmed_up, self.origin, moment)
+            });
             Arc::new(Path {
                 source: source.clone(),
                 gates: gates.collect(),
@@ -109,7 +115,7 @@ impl Pace {
         moment: Moment,
     ) -> Option<Arc<Gate>> {
         let count = shaping.domain(domain)?;
-        Some(self.book().gate(source, &count, self.origin, moment))
+        Some(self.book().gate(source, &count, false, self.origin, moment))
     }
 
     /// Waits for a letter's turn on a path. The turn ends when what is returned is dropped.
@@ -170,6 +176,20 @@ impl Pace {
         in_time
     }
 
+    /// Routes that are warmed up and lack the cap of that day.
+    pub(super) fn without_cap(&self, today: i32) -> Vec<RouteKey> {
+        let gates = self.gates();
+        let without = gates.iter().filter(|gate| gate.wants_cap(today));
+        without.map(|gate| gate.key.clone()).collect()
+    }
+
+    /// The cap of a day.
+    pub(super) fn set_cap(&self, route: &RouteKey, day: i32, letters: Option<u32>) {
+        if let Some(gate) = self.book().gates.get(route) {
+            gate.set_cap(day, letters);
+        }
+    }
+
     /// What time brings to every route; those that nobody would miss are forgotten.
     fn tend(&self, moment: Moment) {
         for gate in self.gates() {
@@ -220,7 +240,14 @@ impl Pace {
 }
 
 impl Book {
-    fn gate(&mut self, source: &str, count: &Count, origin: Instant, moment: Moment) -> Arc<Gate> {
+    fn gate(
+        &mut self,
+        source: &str,
+        count: &Count,
+        is_warmed_up: bool,
+        origin: Instant,
+        moment: Moment,
+    ) -> Arc<Gate> {
         let key = RouteKey {
             source: source.to_owned(),
             target: count.target.clone(),
@@ -238,6 +265,7 @@ impl Book {
             Arc::clone(voice),
             origin,
             count.profile.clone(),
+            is_warmed_up,
             moment,
         );
         let gate = Arc::new(gate);

@@ -238,6 +238,7 @@ mod tests {
         policy::{
             Shaping,
             governor::{self, Rules},
+            warmup::Plans,
         },
         port::pace::RouteNews,
     };
@@ -260,7 +261,7 @@ mod tests {
             weight,
         };
         let sources = [("s1", 1), ("s2", 3)].map(source);
-        let pace = Pace::new(&sources);
+        let pace = Pace::new(&sources, Plans::default());
         let shares = sources
             .iter()
             .map(|source| (source.name.clone(), Share::ALL));

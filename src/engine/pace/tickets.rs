@@ -16,7 +16,7 @@ const PART: u32 = 50;
 const STOCK_MAX: u32 = 500;
 
 /// The day of a moment, counted from 1970-01-01 in UTC.
-pub(super) fn day(now: Timestamp) -> i32 {
+pub(in crate::engine) fn day(now: Timestamp) -> i32 {
     i32::try_from(now.seconds().div_euclid(DAY_SECONDS)).unwrap_or(0)
 }
 
@@ -34,6 +34,7 @@ struct Counts {
     accepted: u32,
     deferred: u32,
     blocked: u32,
+    spam: u32,
     strangers: u32,
 }
 
@@ -67,11 +68,13 @@ impl Tickets {
     pub(super) fn count(&mut self, told: &Told, now: Timestamp) {
         self.counts.day = day(now);
         self.counts.attempted += 1;
+        self.counts.spam += u32::from(is_about_content(told));
         match told {
+            Told::Spam => {}
             Told::Good => self.counts.accepted += 1,
             Told::BadMailbox => self.counts.strangers += 1,
             Told::SlowDown {
-                class: Class::Block | Class::Content | Class::Auth,
+                class: Class::Block | Class::Auth,
                 permanent: true,
                 ..
             } => self.counts.blocked += 1,
@@ -89,6 +92,7 @@ impl Tickets {
             accepted: counts.accepted,
             deferred: counts.deferred,
             blocked: counts.blocked,
+            spam: counts.spam,
             strangers: counts.strangers,
         };
         if counts.attempted > 0 {
@@ -104,6 +108,18 @@ impl Tickets {
         self.counts.accepted += count.accepted;
         self.counts.deferred += count.deferred;
         self.counts.blocked += count.blocked;
+        self.counts.spam += count.spam;
         self.counts.strangers += count.strangers;
     }
+}
+
+fn is_about_content(told: &Told) -> bool {
+    matches!(
+        told,
+        Told::Spam
+            | Told::SlowDown {
+                class: Class::Content,
+                ..
+            }
+    )
 }

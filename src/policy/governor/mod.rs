@@ -88,6 +88,8 @@ pub enum Told {
     Good,
     /// Nobody is known at that address.
     BadMailbox,
+    /// It refused the letter's content for good: about the letter, not the pace.
+    Spam,
     /// The provider asks for less, or refuses us.
     SlowDown {
         /// What kind of refusal it is.

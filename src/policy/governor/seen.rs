@@ -68,6 +68,7 @@ impl Seen {
                 self.meet(*told == Told::BadMailbox);
                 self.time(talk);
             }
+            Told::Spam => {}
             Told::SlowDown { .. } => {
                 self.refused += 1;
                 self.in_a_row += 1;

@@ -1,8 +1,8 @@
 //! What one outcome tells the governor of the route it took.
 //!
-//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign, but for one thing: who greylists a letter
-//! once says nothing of our pace (RFC 6647), who does so again at a later attempt may mean it, as Yandex does with one text for
-//! both; that is told as unclear.
+//! Owns the translation. Promises: nothing is told that [`super::signal`] calls no sign, but for refusals of a letter's content,
+//! which count for the warm-up of a source and never for its pace, and for greylisting that comes again at a later attempt: once it
+//! says nothing of our pace (RFC 6647), twice it may mean it, as at Yandex, which has one text for both. That is told as unclear.
 
 use super::signal;
 use crate::{
@@ -27,10 +27,16 @@ pub fn told(evidence: &Evidence, finding: Option<&Finding>, before: u16) -> Opti
             }
             Signal::Good => Some(Told::Good),
             Signal::SlowDown => Some(slow_down(reply, finding, true)),
-            Signal::Dead | Signal::Nothing => None,
+            Signal::Dead | Signal::Nothing => is_spam(reply, finding).then_some(Told::Spam),
         },
         _ => None,
     }
+}
+
+fn is_spam(reply: &Reply, finding: Option<&Finding>) -> bool {
+    let names_a_letter = matches!(reply.stage, Stage::RcptTo | Stage::Data | Stage::FinalDot);
+    let is_content = finding.is_some_and(|finding| finding.class == Class::Content);
+    names_a_letter && is_content && reply.is_permanent()
 }
 
 fn slow_down(reply: &Reply, finding: Option<&Finding>, is_clear: bool) -> Told {

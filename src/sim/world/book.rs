@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -135,6 +136,8 @@ pub(super) struct Connection {
     pub(super) process: Process,
     /// Where it leads.
     pub(super) site: String,
+    /// Our address.
+    pub(super) from: IpAddr,
     pub(super) opened: Duration,
     pub(super) closed: Option<Duration>,
 }
@@ -230,10 +233,11 @@ impl Book {
     }
 
     /// Notes a new connection and gives its number.
-    pub(super) fn connected(&self, process: Process, site: &str) -> usize {
+    pub(super) fn connected(&self, process: Process, site: &str, from: IpAddr) -> usize {
         let connection = Connection {
             process,
             site: site.to_owned(),
+            from,
             opened: self.time.age(),
             closed: None,
         };

@@ -57,6 +57,9 @@ const DOOR: Process = Process { node: 0, number: 0 };
 /// What is written back, on its way to the door.
 type Parcels = UnboundedReceiver<Parcel>;
 
+/// From morning to morning.
+pub(super) const DAY: Duration = Duration::from_hours(24);
+
 /// Between two settings of a clock.
 const CLOCK_HOLDS: Duration = Duration::from_secs(40);
 
@@ -113,8 +116,13 @@ async fn live(setting: &Setting, terms: Terms) -> Result<Facts, SimError> {
     hands.spawn(order(setting.orders.clone(), common.clone()));
     hands.spawn(suppress(setting.bans.clone(), common.clone()));
     hands.spawn(set_clocks(setting.clone(), clocks.clone(), common.clone()));
+    if let Some(day) = setting.day {
+        hands.spawn(turn_days(day, clocks.clone(), common.clone()));
+    }
     sleep(setting.weather.lasts).await;
-    heal(&common, &clocks);
+    // Nobody goes back to days that are over.
+    let off: &[NodeClock] = if setting.day.is_some() { &[] } else { &clocks };
+    heal(&common, off);
     let rest = rest(setting, &common);
     rest.await;
     stop.cancel();
@@ -217,6 +225,22 @@ async fn set_clocks(setting: Setting, clocks: Vec<NodeClock>, common: Common) {
             usize::try_from(place).unwrap_or(0),
             offset,
         );
+    }
+}
+
+/// Brings each morning after so long.
+async fn turn_days(lasts: Duration, clocks: Vec<NodeClock>, common: Common) {
+    let (begun, night) = (Instant::now(), DAY.saturating_sub(lasts));
+    for number in 1_u32.. {
+        sleep_until(begun + lasts * number).await;
+        if common.is_healed.load(Ordering::Relaxed) {
+            return;
+        }
+        common.book.tell(format!("day {} begins", number + 1));
+        let offset = i64::try_from((night * number).as_micros()).unwrap_or(0);
+        for clock in &clocks {
+            clock.set(offset);
+        }
     }
 }
 

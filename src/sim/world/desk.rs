@@ -20,7 +20,7 @@ use crate::{
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust, feedback::FeedbackDesk},
     mail::{Domain, InDoubt, LetterId},
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     token::{Addresses, Kind, TokenKey, Tokens},
@@ -82,7 +82,19 @@ pub(super) struct Habits {
     pub(super) has_one_source: bool,
     /// The age at which letters are given up.
     pub(super) give_up: Duration,
+    /// A source beside the usual one that is warmed up, and how; nodes have no other than that when `is_alone`.
+    pub(super) new_source: Option<NewSource>,
 }
+
+/// A source that nobody knows.
+#[derive(Clone, Debug)]
+pub(super) struct NewSource {
+    pub(super) warmups: Plans,
+    pub(super) is_alone: bool,
+}
+
+/// Its name and address.
+pub(super) const NEW: (&str, IpAddr) = ("new", IpAddr::V4(Ipv4Addr::new(198, 51, 100, 200)));
 
 impl Default for Habits {
     fn default() -> Self {
@@ -90,6 +102,7 @@ impl Default for Habits {
             shaping: Shaping::free(),
             has_one_source: false,
             give_up: GIVE_UP,
+            new_source: None,
         }
     }
 }
@@ -113,13 +126,13 @@ pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk,
         identity: identity()?,
         templates: TemplateSet::build(Vec::new(), None).map_err(faults)?.into(),
         keyring: keyring()?.into(),
-        sources: vec![Source {
-            name: format!("node{}", place + 1),
-            address: Some(source(place)),
-            ehlo: Domain::parse("mail.example.com").map_err(SimError::crypto)?,
-            weight: 1,
-        }],
+        sources: sources(place, habits.new_source.as_ref())?,
         shaping: habits.shaping.clone().into(),
+        warmups: habits
+            .new_source
+            .as_ref()
+            .map(|new| new.warmups.clone())
+            .unwrap_or_default(),
         brakes: None,
         node: format!("node{}", node + 1),
         fixed: FixedRoutes::default(),
@@ -130,6 +143,22 @@ pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk,
         trust: trust()?,
         timeouts: timeouts(),
     })
+}
+
+/// What a node calls from.
+fn sources(place: usize, new: Option<&NewSource>) -> Result<Vec<Source>, SimError> {
+    let named = |name: String, address| -> Result<Source, SimError> {
+        Ok(Source {
+            name,
+            address: Some(address),
+            ehlo: Domain::parse("mail.example.com").map_err(SimError::crypto)?,
+            weight: 1,
+        })
+    };
+    let usual = new.is_none_or(|new| !new.is_alone);
+    let usual = usual.then(|| named(format!("node{}", place + 1), source(place)));
+    let new = new.map(|_| named(NEW.0.to_owned(), NEW.1));
+    usual.into_iter().chain(new).collect()
 }
 
 /// Where a node calls from.

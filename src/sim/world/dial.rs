@@ -199,7 +199,7 @@ impl Calls {
         let (exchange, process) = (&self.exchange, self.process);
         let (there, back) = exchange.manners(wires);
         let (ours, theirs) = pipe(there, back);
-        let number = exchange.book.connected(process, &host.site);
+        let number = exchange.book.connected(process, &host.site, from);
         let (name, ahead) = (&host.name, describe(there, back));
         let book = &exchange.book;
         book.tell(format!(

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     compose::Identity,
     engine::Limits,
-    mail::{IncomingId, Letter, LetterId, RouteKey, RouteState, Scope},
+    mail::{IncomingId, Letter, LetterId, RouteKey, RouteState, Scope, WarmDay},
 };
 
 /// Everything that laws are about.
@@ -43,6 +43,8 @@ pub(super) struct Facts {
     pub(super) identity: Identity,
     /// Every change of a route's pace, in order.
     pub(super) paces: Vec<(RouteKey, RouteState)>,
+    /// The days of warm-ups.
+    pub(super) warmed: Vec<(RouteKey, WarmDay)>,
 }
 
 impl Facts {
@@ -61,6 +63,7 @@ impl Facts {
             limits: desk::limits(),
             identity: desk::identity()?,
             paces: tables.paces.story.clone(),
+            warmed: tables.warmed(),
         })
     }
 

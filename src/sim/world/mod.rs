@@ -29,6 +29,7 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 mod troubled;
+pub mod warming;
 mod weather;
 
 pub use many::simulate_all;

@@ -72,6 +72,7 @@ impl PaceWorld {
             shaping: self.shaping.clone(),
             has_one_source: true,
             give_up: self.lasts * 2,
+            new_source: None,
         };
         Ok(self.seen(&run(&setting, terms)?))
     }

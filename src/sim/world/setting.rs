@@ -87,6 +87,8 @@ pub(super) struct Setting {
     pub(super) bans: Vec<Ban>,
     /// Whether the world goes on until the letters for the silent host have had their time too.
     pub(super) waits_for_silent: bool,
+    /// After so long the clocks of all nodes are set to the same hour of the next day: a night costs no time.
+    pub(super) day: Option<Duration>,
 }
 
 impl Setting {
@@ -118,6 +120,7 @@ impl Setting {
             weather,
             orders,
             waits_for_silent: true,
+            day: None,
         })
     }
 }

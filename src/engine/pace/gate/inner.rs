@@ -66,14 +66,14 @@ impl Inner {
     }
 
     pub(super) fn tickets_left(&self, now: Timestamp) -> u32 {
-        match self.profile.messages_per_day {
+        match self.day_limit(now) {
             Some(_) => self.tickets.left(now),
             None => u32::MAX,
         }
     }
 
     pub(super) fn spend_ticket(&mut self, now: Timestamp) -> bool {
-        self.profile.messages_per_day.is_none() || self.tickets.spend(now)
+        self.day_limit(now).is_none() || self.tickets.spend(now)
     }
 
     /// An attempt that began before the pace was lowered says nothing about the pace since.

@@ -63,7 +63,7 @@ impl Gate {
     /// Letters of the daily limit that it would like to have.
     pub(in crate::engine::pace) fn ticket_ask(&self, moment: Moment) -> Option<TicketAsk> {
         let inner = self.lock();
-        let limit = inner.profile.messages_per_day?;
+        let limit = inner.day_limit(moment.now).filter(|limit| *limit > 0)?;
         let want = inner.tickets.want(limit, moment.now)?;
         Some(TicketAsk {
             route: self.key.clone(),

@@ -12,6 +12,7 @@ mod pace;
 mod paces;
 mod settle;
 mod tables;
+mod warmup;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -24,14 +25,14 @@ pub use self::tables::Standing;
 pub(super) use self::tables::{Mail, Row, Tables};
 use crate::{
     mail::{
-        Address, Hold, HoldId, HoldOn, Incoming, IncomingId, Letter, LetterId, Shard, Statistics,
-        Suppression, Timestamp, Unsendable,
+        Address, Hold, HoldId, HoldOn, Incoming, IncomingId, Letter, LetterId, RouteKey, Shard,
+        Statistics, Suppression, Timestamp, Unsendable, WarmCap, WarmDay,
     },
     policy::StreamKind,
     port::{
         AddressMark, AdoptAsk, Beat, BrakeStore, Claim, Heard, LeaseAsk, LeaseId, Leased,
         LeasedLetter, NodeId, Parked, Settlement, Store, StoreError, SuppressionNews, Tenure,
-        TlsStore,
+        TlsStore, WarmupStore,
         inbound::{self, Intake, Kept, LateSettlement, LateStore, Settled, Understood},
     },
 };
@@ -136,6 +137,21 @@ impl TlsStore for MemStore {}
 
 /// Its worlds have no campaigns.
 impl BrakeStore for MemStore {}
+
+impl WarmupStore for MemStore {
+    async fn warm_days(&self, route: &RouteKey, since: i32) -> Result<Vec<WarmDay>, StoreError> {
+        Ok(self.tables().warm_days(route, since))
+    }
+
+    async fn open_day(
+        &self,
+        route: &RouteKey,
+        day: i32,
+        cap: &WarmCap,
+    ) -> Result<WarmCap, StoreError> {
+        Ok(self.change(|tables| tables.open_day(route, day, cap)))
+    }
+}
 
 impl Store for MemStore {
     async fn lease(&self, ask: LeaseAsk) -> Result<Leased, StoreError> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    mail::{RouteKey, RouteState},
+    mail::{RouteKey, RouteState, WarmCap},
     policy::share::{Written, divide},
     port::pace::{Beat, DayCount, NodeId, RouteNews, Ticket},
 };
@@ -19,7 +19,9 @@ pub(in super::super) struct Paces {
     pub(super) routes: BTreeMap<RouteKey, RouteNews>,
     /// Every change, in order.
     pub(in super::super) story: Vec<(RouteKey, RouteState)>,
-    granted: BTreeMap<(RouteKey, i32), u32>,
+    pub(super) granted: BTreeMap<(RouteKey, i32), u32>,
+    /// What each day of a warm-up may bring.
+    pub(super) caps: BTreeMap<(RouteKey, i32), WarmCap>,
     /// What became of letters, by route and day.
     pub(in super::super) counts: BTreeMap<(RouteKey, i32), DayCount>,
 }
@@ -83,6 +85,7 @@ impl Paces {
                 known.deferred += count.deferred;
                 known.blocked += count.blocked;
                 known.strangers += count.strangers;
+                known.spam += count.spam;
             }
             None => {
                 self.counts.insert(key, count.clone());

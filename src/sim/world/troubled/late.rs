@@ -2,14 +2,38 @@
 
 use super::{Server, StoreLine};
 use crate::{
-    mail::{Incoming, IncomingId, LetterId, Shard, Statistics, Suppression, Timestamp},
+    mail::{
+        Incoming, IncomingId, LetterId, RouteKey, Shard, Statistics, Suppression, Timestamp,
+        WarmCap, WarmDay,
+    },
     port::{
-        BrakeStore, StoreError,
+        BrakeStore, StoreError, WarmupStore,
         inbound::{Intake, Kept, LateSettlement, LateStore, Settled, Standing, Understood},
     },
 };
 
 impl BrakeStore for StoreLine {}
+
+impl WarmupStore for StoreLine {
+    async fn warm_days(&self, route: &RouteKey, since: i32) -> Result<Vec<WarmDay>, StoreError> {
+        let route = route.clone();
+        let statement = move |server: &Server| server.store.tables().warm_days(&route, since);
+        self.ask("reading the days of a warm-up".to_owned(), statement)
+            .await
+    }
+
+    async fn open_day(
+        &self,
+        route: &RouteKey,
+        day: i32,
+        cap: &WarmCap,
+    ) -> Result<WarmCap, StoreError> {
+        let (route, cap) = (route.clone(), cap.clone());
+        let statement = move |server: &Server| server.store.tables().open_day(&route, day, &cap);
+        self.ask("opening a day of a warm-up".to_owned(), statement)
+            .await
+    }
+}
 
 impl Intake for StoreLine {
     async fn keep(&self, mail: Incoming) -> Result<IncomingId, StoreError> {
