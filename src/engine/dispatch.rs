@@ -15,9 +15,9 @@ use futures_util::{FutureExt, future::join};
 use tokio::task::JoinSet;
 use tracing::error;
 
+use self::source::Chosen;
 use super::{
     crew::{Crew, turn_away},
-    pace::Moment,
     place::Place,
     site::Site,
     tls,
@@ -25,8 +25,8 @@ use super::{
     worker,
 };
 use crate::{
-    mail::{Domain, Evidence, HoldId, Timestamp, Unroutable},
-    port::{Clock, Dice, Dns, LeasedLetter, URGENT, World},
+    mail::{Domain, Evidence, Timestamp, Unroutable},
+    port::{Clock, Dice, Dns, LeasedLetter, World},
     route,
 };
 
@@ -55,16 +55,6 @@ enum Route {
     Asked(Vec<LeasedLetter>),
     /// The site, to be asked for again after `until`.
     Known { place: Arc<Place>, until: Timestamp },
-}
-
-/// Where a letter goes now.
-enum Chosen {
-    /// To the connections from that source to that site.
-    Site(SiteKey, Arc<Site>),
-    /// Back: no source may take it at this moment.
-    Later,
-    /// Under a hold: every source of its pool is held.
-    Held(HoldId),
 }
 
 /// A finished task.
@@ -146,39 +136,6 @@ impl<W: World> Dispatch<W> {
             self.crew.pace.overflowed(lane, moment.instant);
         }
         self.crew.give_back(&waiting);
-    }
-
-    /// The connections for a letter to that place, by the source that its pool, the pace and the dice choose.
-    fn site(&mut self, place: &Arc<Place>, letter: &LeasedLetter, moment: Moment) -> Chosen {
-        let crew = Arc::clone(&self.crew);
-        let stream = letter
-            .letter
-            .as_ref()
-            .ok()
-            .and_then(|letter| crew.stream(letter).ok());
-        let pool = stream.map_or(&[][..], |stream| &stream.pool[..]);
-        let paths = place.paths(&crew.pace, &crew.desk.sources, pool, moment);
-        let is_urgent = letter.priority <= URGENT;
-        crew.pace
-            .learn(letter.lane, is_urgent, &paths, moment.instant);
-        let kept = letter.source.as_deref();
-        let hold = |source: &str| crew.holds.on_source(source);
-        let may = |source: &str| hold(source).is_none();
-        let roll = || crew.world.dice().roll();
-        let Some(path) = paths.choose(kept, may, is_urgent, moment, roll) else {
-            let first = paths.sources().find_map(hold);
-            return first
-                .filter(|_| !paths.any(may))
-                .map_or(Chosen::Later, Chosen::Held);
-        };
-        let key = (place.name.clone(), path.source.name.clone());
-        let fresh = || Arc::new(Site::new(place.way.clone(), Arc::clone(path)));
-        let site = self.sites.entry(key.clone()).or_insert_with(fresh);
-        // Under other profiles the path is another one; the old one is left when its last letter is gone.
-        if !Arc::ptr_eq(&site.path, path) && site.is_quiet() {
-            *site = fresh();
-        }
-        Chosen::Site(key, Arc::clone(site))
     }
 
     /// The place of a letter; a letter whose domain is unknown stays with the question put to DNS.
@@ -399,4 +356,5 @@ async fn find_way<W: World>(crew: &Crew<W>, domain: &Domain) -> Result<Way, Unro
     plan.map(Way::Mx)
 }
 
+mod source;
 mod stuck;

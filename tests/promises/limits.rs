@@ -181,3 +181,24 @@ fn finish(node: Node) {
     let (status, log) = node.end(Signal::SIGTERM);
     assert_eq!(status.code(), Some(0), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_shaping_is_taken_over_and_a_broken_one_leaves_the_last_good_one_in_force() {
+    let (world, house) = start(200).await;
+    house.write(
+        "shaping.toml",
+        "[default]\nmessages_per_minute = 12\nadaptive = false\n",
+    );
+    let node = house.serve();
+    world.accepted(1).await;
+    house.write("shaping.toml", "[default]\nmesages_per_minute = 12\n");
+    let line = node.says("The changed shaping cannot be used");
+    assert!(line.contains("mesages_per_minute"), "{line}");
+    // Under the first limit this would take eight minutes.
+    house.write("shaping.toml", &shaping());
+    node.says("Took over the changed shaping");
+    world.accepted(100).await;
+    nobody_was_refused(&world);
+    finish(node);
+    world.end().await;
+}
