@@ -19,7 +19,7 @@ const SITES: u16 = 200;
 
 /// Every limit is counted and none is reached.
 const COUNTED: &str = "[default]\nconnections = 1000\nconnections_per_minute = 1000000\nmessages_per_second = 1000000\n\
-    messages_per_day = 2000000000\nletters_per_connection = 1000000\nstart_per_minute = 100000000\n";
+    messages_per_day = 1000000000\nletters_per_connection = 1000000\nadaptive = false\n";
 
 fn source() -> Result<Source> {
     Ok(Source {

@@ -185,10 +185,8 @@ fn finish(node: Node) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_shaping_is_taken_over_and_a_broken_one_leaves_the_last_good_one_in_force() {
     let (world, house) = start(200).await;
-    house.write(
-        "shaping.toml",
-        "[default]\nmessages_per_minute = 12\nadaptive = false\n",
-    );
+    let slow = shaping().replace(&PER_MINUTE.to_string(), "12");
+    house.write("shaping.toml", &slow);
     let node = house.serve();
     world.accepted(1).await;
     house.write("shaping.toml", "[default]\nmesages_per_minute = 12\n");
