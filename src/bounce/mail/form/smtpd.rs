@@ -24,7 +24,7 @@ pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
         }
     }
     for draft in &mut drafts {
-        draft.words.push(trouble.clone());
+        draft.words.push(trouble.clone().into());
     }
     drafts
 }
