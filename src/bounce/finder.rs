@@ -36,7 +36,7 @@ pub(super) struct Finder {
 #[derive(Debug)]
 struct Marks {
     /// Where in the list those of an entry begin.
-    begins: Box<[u16; ENTRIES + 1]>,
+    begins: Box<[u16]>,
     list: Vec<Mark>,
 }
 
@@ -212,7 +212,7 @@ impl Marks {
     /// Sorts marks by entry; there are at most as many as there are words, which are few enough.
     fn new(mut list: Vec<Mark>) -> Self {
         list.sort_by_key(|mark| entry(mark.bytes));
-        let mut begins = Box::new([0; ENTRIES + 1]);
+        let mut begins = vec![0; ENTRIES + 1].into_boxed_slice();
         for mark in &list {
             begins[entry(mark.bytes) + 1] += 1;
         }

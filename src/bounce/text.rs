@@ -90,8 +90,8 @@ fn is_plain(bytes: &[u8; STEP + 1]) -> bool {
     let mut odd = false;
     for at in 0..STEP {
         let (before, byte) = (bytes[at], bytes[at + 1]);
-        odd |= !(b' '..128).contains(&byte) | (byte == b'@');
-        odd |= (before == b' ') & ((byte < b'A') | (byte == b'['));
+        odd |= !(b' '..128).contains(&byte) || byte == b'@';
+        odd |= before == b' ' && (byte < b'A' || byte == b'[');
     }
     !odd
 }

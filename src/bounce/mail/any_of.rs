@@ -9,6 +9,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 /// A list of words.
 pub(super) struct AnyOf {
     words: &'static [&'static str],
+    any_case: bool,
     machine: OnceLock<AhoCorasick>,
 }
 
@@ -17,6 +18,16 @@ impl AnyOf {
     pub(super) const fn new(words: &'static [&'static str]) -> Self {
         Self {
             words,
+            any_case: false,
+            machine: OnceLock::new(),
+        }
+    }
+
+    /// The same, but that the case of ASCII does not matter.
+    pub(super) const fn in_any_case(words: &'static [&'static str]) -> Self {
+        Self {
+            words,
+            any_case: true,
             machine: OnceLock::new(),
         }
     }
@@ -45,6 +56,7 @@ impl AnyOf {
                 reason = "the words are constants that every test builds"
             )]
             AhoCorasick::builder()
+                .ascii_case_insensitive(self.any_case)
                 .match_kind(MatchKind::LeftmostFirst)
                 .build(self.words)
                 .expect("the words build one machine")
@@ -58,9 +70,11 @@ mod tests {
 
     #[test]
     fn words_are_found_wherever_they_stand() {
+        static ANY_CASE: AnyOf = AnyOf::in_any_case(&["give up"]);
         static WORDS: AnyOf = AnyOf::new(&["give up", "giving up", "мимо"]);
         assert!(WORDS.is_in("we give up"));
         assert!(!WORDS.is_in("we Give Up"));
+        assert!(ANY_CASE.is_in("we Give Up"));
         assert_eq!(WORDS.first("мимо, giving up"), Some(0));
         assert_eq!(WORDS.first("a giving up, give up"), Some(2));
         assert_eq!(WORDS.count("give up, give up, мимо"), 2);

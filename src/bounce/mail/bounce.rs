@@ -5,6 +5,7 @@
 //! only where the outer one says nothing of its own.
 
 use super::{
+    any_of::AnyOf,
     code::Wording,
     draft::Draft,
     dsn,
@@ -137,8 +138,11 @@ fn fill(drafts: &mut [Draft], case: &Case<'_, '_>, vague: bool) {
 
 /// Dovecot and Cyrus tell their own reason in a sentence, whatever code they put into the fields.
 fn rejected(drafts: &mut [Draft], case: &Case<'_, '_>) {
-    let told = case.notice.text.split_once("was automatically rejected:");
-    if let ([only], Some((_, reason))) = (drafts, told) {
+    const SAYING: &str = "was automatically rejected:";
+    static SAYS: AnyOf = AnyOf::new(&[SAYING]);
+    let [only] = drafts else { return };
+    if let Some(at) = SAYS.first(case.notice.text) {
+        let reason = &case.notice.text[at + SAYING.len()..];
         let reason: Vec<&str> = reason.split_whitespace().take(60).collect();
         only.words.insert(0, reason.join(" ").into());
     }

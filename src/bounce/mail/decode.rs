@@ -84,10 +84,10 @@ fn in_charset<'x>(bytes: &'x [u8], charset: Option<&str>) -> Cow<'x, str> {
     let utf8 = named.is_empty()
         || named.eq_ignore_ascii_case("utf-8")
         || named.eq_ignore_ascii_case("us-ascii");
-    if utf8 || bytes.is_ascii() && !escapes {
-        if let Ok(text) = str::from_utf8(bytes) {
-            return Cow::Borrowed(text);
-        }
+    if (utf8 || bytes.is_ascii() && !escapes)
+        && let Ok(text) = str::from_utf8(bytes)
+    {
+        return Cow::Borrowed(text);
     }
     let guess = if utf8 { guessed(bytes) } else { named };
     let decoder = charset_decoder(guess.as_bytes());

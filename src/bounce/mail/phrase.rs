@@ -119,7 +119,9 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
     all.extend(writers.map(|(phrase, name)| (Sign::Writer(name), *phrase)));
     let words: Vec<&str> = all.iter().map(|(_, phrase)| *phrase).collect();
     let mut usual = Usual::default();
-    words.iter().for_each(|phrase| usual.count(phrase));
+    for phrase in &words {
+        usual.count(phrase);
+    }
     #[expect(
         clippy::expect_used,
         reason = "the phrases are constants that every test builds"
