@@ -7,6 +7,7 @@
 mod bounce;
 mod desk;
 mod explain;
+mod gate;
 mod operator;
 mod send;
 mod server;
