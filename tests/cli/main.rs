@@ -9,6 +9,7 @@ mod desk;
 mod explain;
 mod gate;
 mod operator;
+mod quiet;
 mod send;
 mod server;
 mod statistics;
