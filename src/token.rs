@@ -7,7 +7,10 @@
 
 mod addresses;
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::BASE32_NOPAD_NOCASE;
@@ -94,14 +97,17 @@ pub struct Named {
     pub shard: Shard,
 }
 
-/// Makes tokens with one key and reads those of all.
+/// Makes tokens with one key and reads those of all. Clones share their keys: a new secret reaches all of them at once.
 #[derive(Clone)]
 pub struct Tokens {
-    current: ReadyKey,
-    older: Vec<ReadyKey>,
+    keys: Arc<RwLock<Arc<Keys>>>,
 }
 
-#[derive(Clone)]
+struct Keys {
+    signing: ReadyKey,
+    others: Vec<ReadyKey>,
+}
+
 struct ReadyKey {
     id: u8,
     key: hmac::Key,
@@ -117,22 +123,42 @@ impl From<TokenKey> for ReadyKey {
 }
 
 impl Tokens {
-    /// Signs with `current`; reads tokens of `older` too, as long as letters signed with them may come back.
-    pub fn new(current: TokenKey, older: Vec<TokenKey>) -> Self {
+    /// Signs with `signing`; reads tokens of `others` too, as long as letters signed with them may come back.
+    pub fn new(signing: TokenKey, others: Vec<TokenKey>) -> Self {
+        let keys = Keys {
+            signing: signing.into(),
+            others: others.into_iter().map(ReadyKey::from).collect(),
+        };
         Self {
-            current: current.into(),
-            older: older.into_iter().map(ReadyKey::from).collect(),
+            keys: Arc::new(RwLock::new(Arc::new(keys))),
         }
+    }
+
+    /// Puts the keys of another codec in the place of these, in every clone.
+    pub fn replace(&self, next: &Self) {
+        let next = next.keys();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    /// The number of the key that signs.
+    pub fn signing(&self) -> u8 {
+        self.keys().signing.id
+    }
+
+    /// The numbers of all keys, the one that signs first.
+    pub fn numbers(&self) -> Vec<u8> {
+        self.keys().all().map(|key| key.id).collect()
     }
 
     /// The token of a letter for one purpose.
     pub fn encode(&self, kind: Kind, named: Named) -> String {
         let mut octets = [0; TOKEN_OCTETS];
-        octets[0] = self.current.id;
+        let keys = self.keys();
+        octets[0] = keys.signing.id;
         // A shard is one of 256 by design (DESIGN §5); the store and this codec agree on it.
         octets[1] = named.shard.0.to_le_bytes()[0];
         octets[2..NAMED_OCTETS].copy_from_slice(named.id.0.as_bytes());
-        let mac = self.current.mac(kind, &octets[..NAMED_OCTETS]);
+        let mac = keys.signing.mac(kind, &octets[..NAMED_OCTETS]);
         octets[NAMED_OCTETS..].copy_from_slice(&mac.as_ref()[..MAC_OCTETS]);
         let mut text = BASE32_NOPAD_NOCASE.encode(&octets);
         text.make_ascii_lowercase();
@@ -143,9 +169,9 @@ impl Tokens {
     pub fn decode(&self, kind: Kind, token: &str) -> Option<Named> {
         let octets = read_octets(token)?;
         let (named, claimed) = octets.split_at(NAMED_OCTETS);
-        let genuine = self
-            .keys(octets[0])
-            .any(|key| key.proves(kind, named, claimed));
+        let keys = self.keys();
+        let mut meant = keys.all().filter(|key| key.id == octets[0]);
+        let genuine = meant.any(|key| key.proves(kind, named, claimed));
         genuine.then(|| read_named(named)).flatten()
     }
 
@@ -169,19 +195,22 @@ impl Tokens {
         }
     }
 
-    fn keys(&self, id: u8) -> impl Iterator<Item = &ReadyKey> {
-        std::iter::once(&self.current)
-            .chain(&self.older)
-            .filter(move |key| key.id == id)
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Keys {
+    fn all(&self) -> impl Iterator<Item = &ReadyKey> {
+        std::iter::once(&self.signing).chain(&self.others)
     }
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<u8> = self.older.iter().map(|key| key.id).collect();
         f.debug_struct("Tokens")
-            .field("current", &self.current.id)
-            .field("older", &ids)
+            .field("signing", &self.signing())
+            .field("all", &self.numbers())
             .finish()
     }
 }
@@ -251,6 +280,16 @@ mod tests {
             tokens().local_part(Kind::ReturnPath, named(id, 200)),
             @"b+aleade22pqirc4rcqmzuircvkvtgmdsd66yqk44q7oq5mugk"
         );
+    }
+
+    #[test]
+    fn a_new_key_reaches_every_clone() {
+        let (one, other) = (Tokens::new(key(1), vec![]), tokens());
+        let clone = one.clone();
+        one.replace(&other);
+        assert_eq!((clone.signing(), clone.numbers()), (2, vec![2, 1]));
+        let token = one.encode(Kind::ReturnPath, named(7, 3));
+        assert_eq!(clone.decode(Kind::ReturnPath, &token), Some(named(7, 3)));
     }
 
     #[test]

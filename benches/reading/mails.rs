@@ -5,6 +5,7 @@
 use std::{env, fs, hint::black_box, path::Path};
 
 use anyhow::{Context, Result};
+use mail_parser::MessageParser;
 use postrider::bounce::mail;
 
 use crate::{seconds_per_pass, table::Table};
@@ -18,6 +19,8 @@ pub(crate) struct Post {
     read: &'static str,
     each: &'static str,
     octets: &'static str,
+    yardstick: &'static str,
+    ratio: &'static str,
 }
 
 /// The samples and, where there is one, the corpus.
@@ -28,6 +31,8 @@ pub(crate) fn post() -> Result<Vec<Post>> {
         read: "mails: samples read by one core",
         each: "  a sample",
         octets: "  mean length of a sample",
+        yardstick: "  yardstick: parsing a sample",
+        ratio: "  a sample, of the yardstick",
     }];
     if let Ok(corpus) = env::var("POSTRIDER_BOUNCES") {
         all.push(Post {
@@ -35,6 +40,8 @@ pub(crate) fn post() -> Result<Vec<Post>> {
             read: "mails: corpus read by one core",
             each: "  a mail of the corpus",
             octets: "  mean length of a mail of the corpus",
+            yardstick: "  yardstick: parsing a mail of the corpus",
+            ratio: "  a mail of the corpus, of the yardstick",
         });
     }
     Ok(all)
@@ -46,11 +53,18 @@ fn folder(path: &Path) -> Result<Vec<Vec<u8>>> {
     mails.collect()
 }
 
-/// The whole reading, and the classification that is part of it.
+/// The whole reading; and, as what does not depend on the machine, how it stands to a bare `mail-parser` over the same
+/// mails, which takes them apart and understands nothing.
 pub(crate) fn measure(post: &Post, table: &mut Table) -> Result<()> {
     let seconds = seconds_per_pass(|| {
         for mail in &post.mails {
             black_box(mail::read(mail));
+        }
+    })?;
+    let parser = MessageParser::default();
+    let parsing = seconds_per_pass(|| {
+        for mail in &post.mails {
+            black_box(parser.parse(mail.as_slice()));
         }
     })?;
     let count = post.mails.len() as f64;
@@ -59,5 +73,7 @@ pub(crate) fn measure(post: &Post, table: &mut Table) -> Result<()> {
     table.goal(post.read, GOAL_PER_SECOND);
     table.add(post.each, "ns", seconds / count * 1e9);
     table.add(post.octets, "octets", octets as f64 / count);
+    table.add(post.yardstick, "ns", parsing / count * 1e9);
+    table.add(post.ratio, "%", seconds / parsing * 100.0);
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::{
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
     dkim::{KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
-    keys,
+    keys::{self, TokenSecret},
     mail::{Domain, InDoubt},
     net,
     policy::{QuietHours, Retry, Shaping, StreamKind, StreamPolicy},
@@ -284,15 +284,32 @@ pub(super) fn domain(key: &str, text: Option<&str>) -> Result<Domain> {
 /// The secrets that sign return paths and links: the newest signs, the others are still read. The first is made at the
 /// first start.
 pub(super) fn tokens(data_folder: &Path) -> Result<Tokens> {
-    fs::create_dir_all(data_folder)
-        .with_context(|| format!("making data_folder {}", data_folder.display()))?;
-    let secrets = keys::token_secrets(data_folder, fresh_secret()?)?;
-    let mut keys = secrets.into_iter().map(|secret| TokenKey {
+    let secrets = secrets(data_folder)?;
+    let newest = secrets.first().context("there is no token secret")?.id;
+    codec(secrets, newest)
+}
+
+/// The codec that signs with the secret of that number and reads those of all.
+pub(super) fn codec(secrets: Vec<TokenSecret>, signs: u8) -> Result<Tokens> {
+    let key = |secret: TokenSecret| TokenKey {
         id: secret.id,
         secret: secret.secret,
-    });
-    let newest = keys.next().context("there is no token secret")?;
-    Ok(Tokens::new(newest, keys.collect()))
+    };
+    let (mut signing, others): (Vec<_>, Vec<_>) = secrets
+        .into_iter()
+        .map(key)
+        .partition(|key| key.id == signs);
+    let signing = signing
+        .pop()
+        .with_context(|| format!("there is no token secret {signs}"))?;
+    Ok(Tokens::new(signing, others))
+}
+
+/// The secrets as they lie in the folder, the newest first.
+pub(super) fn secrets(data_folder: &Path) -> Result<Vec<TokenSecret>> {
+    fs::create_dir_all(data_folder)
+        .with_context(|| format!("making data_folder {}", data_folder.display()))?;
+    Ok(keys::token_secrets(data_folder, fresh_secret()?)?)
 }
 
 /// A secret that nobody knows yet.

@@ -1,4 +1,5 @@
-//! Notices what the operator changes in the folders of templates and keys and in the shaping file while the node runs.
+//! Notices what the operator changes in the folders of templates and keys, among the token secrets and in the shaping file
+//! while the node runs.
 //!
 //! Owns a look every second. Promises: what changed is in force within two looks, in the engine first and then in the
 //! database's registry; what cannot be read leaves the last good version in force and is said once for each change; a new
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -24,7 +25,7 @@ use crate::{
     config::Config,
     dkim::{Keyring, PublicKey, dns_record, is_published},
     engine::Desk,
-    keys,
+    keys::{self, TokenSecret},
     net::{Resolver, SystemClock},
     port::Clock,
     store::{PgStore, Registry},
@@ -40,6 +41,8 @@ const ASK: Duration = Duration::from_secs(5);
 pub(super) struct Seen {
     templates: Marks,
     keys: Marks,
+    /// The numbers of the token secrets.
+    tokens: Vec<u8>,
     shaping: Option<(SystemTime, u64)>,
 }
 
@@ -48,6 +51,7 @@ impl Seen {
         Self {
             templates: marks(&config.templates.folder),
             keys: marks(&config.dkim.folder),
+            tokens: keys::token_numbers(&config.data_folder).unwrap_or_default(),
             shaping: config.delivery.shaping.as_deref().and_then(mark),
         }
     }
@@ -72,6 +76,8 @@ pub(super) struct Refresh {
     pub(super) told: Registry,
     /// When DNS is asked again about selectors that wait.
     pub(super) ask_at: Option<Instant>,
+    /// When a token secret that only reads as yet may sign.
+    pub(super) sign_at: Option<Instant>,
 }
 
 impl Refresh {
@@ -100,6 +106,10 @@ impl Refresh {
         let is_due = self.ask_at.is_some_and(|at| at <= Instant::now());
         if seen.keys != self.seen.keys || is_due {
             self.read_keys(seen.keys != self.seen.keys).await;
+        }
+        let is_due = self.sign_at.is_some_and(|at| at <= Instant::now());
+        if seen.tokens != self.seen.tokens || is_due {
+            self.read_tokens(seen.tokens != self.seen.tokens).await;
         }
         self.seen = seen;
         self.tell().await;
@@ -142,6 +152,54 @@ impl Refresh {
                 "The changed keys cannot be used, those read before stay in force: {trouble:#}"
             ),
         }
+    }
+
+    async fn read_tokens(&mut self, is_news: bool) {
+        self.sign_at = None;
+        let tokens = self.desk.identity.tokens().clone();
+        // What lies there no more is no reason to make another one, as a start does.
+        let secrets = self.reading(move |config| {
+            let numbers = keys::token_numbers(&config.data_folder)?;
+            ensure!(
+                numbers.contains(&tokens.signing()),
+                "the secret {} that signs is gone; put its file back",
+                tokens.signing()
+            );
+            desk::secrets(&config.data_folder)
+        });
+        match secrets.await {
+            Ok(secrets) => self.take_secrets(secrets, is_news).await,
+            Err(trouble) => error!(
+                "The changed token secrets cannot be used, those read before stay in force: {trouble:#}"
+            ),
+        }
+    }
+
+    /// Every secret is read at once. The newest signs where no other node lives that might take its tokens for a stranger's.
+    async fn take_secrets(&mut self, secrets: Vec<TokenSecret>, is_news: bool) {
+        let tokens = self.desk.identity.tokens();
+        let (signed, known) = (tokens.signing(), tokens.numbers());
+        let newest = secrets.first().map_or(signed, |secret| secret.id);
+        let is_alone = newest == signed || self.is_alone().await;
+        let signs = if is_alone { newest } else { signed };
+        let Ok(next) = desk::codec(secrets, signs) else {
+            return;
+        };
+        if signs != signed {
+            info!("Took over token secret {signs}, which signs now; older ones are still read");
+        } else if !is_alone && is_news {
+            info!(
+                "Took over token secret {newest}, which is read now; it signs when no other node lives, or after a start"
+            );
+        } else if next.numbers() != known {
+            info!("Token secrets in force: {:?}", next.numbers());
+        }
+        tokens.replace(&next);
+        self.sign_at = (!is_alone).then(|| Instant::now() + ASK);
+    }
+
+    async fn is_alone(&self) -> bool {
+        self.store.nodes().await.is_ok_and(|nodes| nodes.len() <= 1)
     }
 
     /// The newest key of each domain that strangers can verify.

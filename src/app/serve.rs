@@ -50,6 +50,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
     database.store.sync_registry(&registry).await?;
     let metrics = Arc::new(Metrics::new(&prometheus::Registry::new())?);
     let preflight = Preflight::of(&desk);
+    let tokens = desk.identity.tokens().clone();
     let engine = engine(&config, &database, &metrics, Arc::clone(&desk))?;
     let refresh = Refresh {
         config: Arc::clone(&config),
@@ -60,11 +61,14 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<()> {
         told: registry,
         // A newer key than the one that signs may have come into DNS while nobody looked.
         ask_at: Some(tokio::time::Instant::now()),
+        sign_at: None,
     };
     let reports = Reports::new(&config, &database.store)?;
     let names = resolver(&config)?;
     let watch = Arc::clone(&metrics);
-    let feedback = inbound::feedback(&config, database.store.clone(), names, watch)?;
+    let mut feedback = inbound::feedback(&config, database.store.clone(), names, watch)?;
+    // One codec for what leaves and what comes back, so that a new secret reaches both at once.
+    feedback.desk.addresses.tokens = tokens;
     let feedback = Arc::new(feedback);
     let at = listener.local_addr().unwrap_or(config.http.listen);
     info!(listen = %at, "Postrider serves; its HTTP interface is at {at}");

@@ -25,10 +25,10 @@ use crate::{
 pub(super) enum Token {
     /// List the secrets by number; the newest signs, all of them are read. None is shown itself.
     List,
-    /// Make a new secret, which signs once every node has its file and was started again.
+    /// Make a new secret, which a running node reads within seconds, and signs with where no other node lives.
     ///
-    /// Copy the new file to the data folder of every node first: a node that lacks it takes bounces and unsubscribes of
-    /// the others for strangers'. Remove an old file only when no letter that bears its tokens is on the way or in a
+    /// Of several nodes each signs with it after its next start. Copy the new file to the data folder of every node before:
+    /// a node that lacks it takes bounces and unsubscribes of the others for strangers'. Remove an old file only when no letter that bears its tokens is on the way or in a
     /// mailbox any more: after `retention.events_days` nothing is lost.
     Rotate,
 }
@@ -44,7 +44,7 @@ impl Token {
                 let text = format!("Made token secret {} in {path}.", made.id);
                 out.thing(&json!({"id": made.id, "path": made.path}), text)?;
                 say(
-                    "Copy it to every node, then start the nodes again: from then on it signs. Keep the old files.",
+                    "A node that runs alone signs with it within seconds. Of several, give every node the file, then start them again. Keep the old files.",
                 );
             }
         }

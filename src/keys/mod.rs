@@ -17,7 +17,7 @@ use std::{
 use error::Doing;
 pub use error::KeyError;
 pub use rotation::{KeyDates, Rotation, change_rotation, rotation};
-pub use token::{TokenSecret, new_token_secret, token_secrets};
+pub use token::{TokenSecret, new_token_secret, token_numbers, token_secrets};
 
 use crate::mail::Domain;
 

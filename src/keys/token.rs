@@ -46,7 +46,14 @@ pub fn token_secrets(
     found.into_iter().map(|id| read(folder, id)).collect()
 }
 
-/// Adds a secret with the next number, which signs from the next start on.
+/// The numbers of the secrets of that folder, the newest first; none is made.
+pub fn token_numbers(folder: &Path) -> Result<Vec<u8>, KeyError> {
+    let mut found = found(folder)?;
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found)
+}
+
+/// Adds a secret with the next number.
 pub fn new_token_secret(
     folder: &Path,
     fresh: [u8; TOKEN_SECRET_BYTES],

@@ -62,6 +62,33 @@ impl Office {
 
 const NEWS: &str = "news@example.com";
 
+/// The number of the secret that made the token of a message's Message-ID: the first octet, in its first two letters.
+fn secret_of(message: &str) -> u8 {
+    let id = message.split("Message-ID: <").nth(1).unwrap();
+    let letter = |at: usize| id.as_bytes()[at].to_ascii_lowercase() - b'a';
+    letter(0) << 3 | letter(1) >> 2
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_token_secret_signs_while_the_node_runs() {
+    let office = office().await;
+    let (house, node) = (&office.house, &office.node);
+    let first = office.read(NEWS, "plain").await;
+    assert_eq!(secret_of(&first), 1, "{first}");
+
+    house.run("token rotate");
+    node.says("Took over token secret 2, which signs now");
+    let second = office.read(NEWS, "plain").await;
+    assert_eq!(secret_of(&second), 2, "{second}");
+
+    // The secret that signs may not go, and none is made in its place.
+    fs::remove_file(house.path("postrider-data/token.2.secret")).unwrap();
+    let said = node.says("The changed token secrets cannot be used");
+    assert!(said.contains("the secret 2 that signs is gone"), "{said}");
+    let third = office.read(NEWS, "plain").await;
+    assert_eq!(secret_of(&third), 2, "{third}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn templates_are_taken_over_while_the_node_runs_and_broken_ones_are_not() {
     let office = office().await;
