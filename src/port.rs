@@ -27,7 +27,7 @@ pub use self::{
     warmup::WarmupStore,
 };
 use crate::mail::{
-    Address, BrakeLevel, Hold, HoldId, Letter, LetterId, Measure, Reason, Shard, Timestamp,
+    Address, Aside, BrakeLevel, Hold, Letter, LetterId, Measure, Reason, Shard, Timestamp,
     TlsOutcome, Verdict,
 };
 
@@ -179,8 +179,8 @@ pub struct AttemptRecord {
     pub size_bytes: usize,
 }
 
-/// A claimed letter on its way under a hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A claimed letter that is put aside untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
     /// The claim, which ends with it.
     pub lease: LeaseId,
@@ -188,8 +188,8 @@ pub struct Parked {
     pub shard: Shard,
     /// Which letter.
     pub id: LetterId,
-    /// Under which hold.
-    pub hold: HoldId,
+    /// Why, and until when.
+    pub aside: Aside,
 }
 
 /// An address as its suppression is announced: whoever may listen need not learn addresses.
@@ -280,8 +280,8 @@ pub trait Store: TlsStore + BrakeStore + WarmupStore {
     /// The holds in force.
     fn holds(&self) -> impl Future<Output = Result<Vec<Hold>, StoreError>> + Send;
 
-    /// Puts claimed letters under holds, untouched: they wait until their hold is lifted or their validity ends. One whose
-    /// hold was lifted meanwhile is ready again.
+    /// Puts claimed letters aside, untouched: under holds they wait until their hold is lifted or their validity ends, and one
+    /// whose hold was lifted meanwhile is ready again; in quiet hours they wait for the moment that is named.
     fn park(
         &self,
         letters: &[Parked],

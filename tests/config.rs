@@ -8,6 +8,8 @@
 mod brakes;
 #[path = "config/inbound.rs"]
 mod inbound;
+#[path = "config/quiet.rs"]
+mod quiet;
 #[path = "config/warmup.rs"]
 mod warmup;
 

@@ -27,7 +27,7 @@ use crate::{
     keys,
     mail::{Domain, InDoubt},
     net,
-    policy::{Retry, Shaping, StreamKind, StreamPolicy},
+    policy::{QuietHours, Retry, Shaping, StreamKind, StreamPolicy},
     route::{Family, FixedRoute, FixedRoutes, SmarthostLogin, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -181,6 +181,7 @@ fn streams(config: &Config) -> Result<HashMap<String, Stream>> {
             style: style(config, stream)?,
             pool: pool(config, stream),
             lint: preflight::gate(stream),
+            quiet: quiet(stream)?,
         };
         Ok((stream.name.clone(), made))
     });
@@ -213,6 +214,13 @@ pub(super) fn policy(stream: &config::Stream) -> Result<StreamPolicy> {
         in_doubt,
         ..standard
     })
+}
+
+/// When readers of the stream are left alone.
+pub(crate) fn quiet(stream: &config::Stream) -> Result<Option<QuietHours>> {
+    let hours = stream.quiet_hours.as_ref();
+    let hours = hours.map(config::quiet::QuietHours::policy).transpose();
+    hours.map_err(|(key, problem)| anyhow!("stream {}: quiet_hours.{key}: {problem}", stream.name))
 }
 
 fn style(config: &Config, stream: &config::Stream) -> Result<Style> {

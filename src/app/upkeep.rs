@@ -81,6 +81,7 @@ pub(super) async fn sample(store: PgStore, metrics: Arc<Metrics>, stop: Cancella
                 for (place, letters) in [
                     (Place::Ready, queue.ready),
                     (Place::Waiting, queue.waiting),
+                    (Place::Quiet, queue.quiet),
                     (Place::Held, queue.held),
                     (Place::Leased, queue.leased),
                 ] {

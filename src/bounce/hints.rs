@@ -53,23 +53,29 @@ pub(super) fn in_words(text: &str) -> Option<Duration> {
 /// Whether some number is followed by what may be a unit or the rest of a clock's time. Most replies hold numbers that
 /// are not, and need no search.
 fn names_a_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let pairs = bytes.array_windows().enumerate();
-    let mut ends = pairs.filter(|(_, [a, b])| a.is_ascii_digit() && !b.is_ascii_digit());
-    ends.any(|(at, _)| {
-        let rest = &bytes[at + 1..];
-        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-        let rest = rest.strip_prefix(b"-").unwrap_or(rest);
-        match rest {
-            // A clock, or the units of Russian.
-            [b':', b'0'..=b'9', ..] | [0xd0 | 0xd1, ..] => true,
-            [b's' | b'm' | b'h' | b'd', more @ ..] => {
-                let end = more.iter().position(|byte| !byte.is_ascii_alphanumeric());
-                end.unwrap_or(more.len()) < "minutes".len()
-            }
-            _ => false,
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(u8::is_ascii_digit) {
+        let end = rest[at..].iter().position(|byte| !byte.is_ascii_digit());
+        let Some(len) = end else { return false };
+        rest = &rest[at + len..];
+        if begins_with_unit(rest) {
+            return true;
         }
-    })
+    }
+    false
+}
+
+fn begins_with_unit(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    match text.strip_prefix(b"-").unwrap_or(text) {
+        // A clock, or the units of Russian.
+        [b':', b'0'..=b'9', ..] | [0xd0 | 0xd1, ..] => true,
+        [b's' | b'm' | b'h' | b'd', more @ ..] => {
+            let end = more.iter().position(|byte| !byte.is_ascii_alphanumeric());
+            end.unwrap_or(more.len()) < "minutes".len()
+        }
+        _ => false,
+    }
 }
 
 fn seconds_in(unit: &str) -> u64 {

@@ -5,6 +5,7 @@
 //! not recognised is never the recipient's fault. Decides nothing: whether a letter bounces and whether its reader is
 //! suppressed is for `policy::judge`. Read [`rules`] next, then `rules.toml`.
 
+mod finder;
 pub mod hints;
 pub mod mail;
 mod quoted;

@@ -4,6 +4,10 @@
 //! Promises: never more permanent than any code that is told; a number is a code only where a reply could begin. Does not
 //! know MIME; see [`super::classify_words`] for who asks.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::{
     rules::Asked,
     text::{self, Words},
@@ -112,6 +116,10 @@ fn ends_with(text: &str, sign: &str) -> bool {
 
 /// Postfix names the command that was refused; without that a report is about the recipient it names.
 fn stage(normal: &str) -> Stage {
+    static REPLY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("in reply to "));
+    if REPLY.find(normal.as_bytes()).is_none() {
+        return Stage::RcptTo;
+    }
     let commands = [
         ("in reply to mail from", Stage::MailFrom),
         ("in reply to end of data", Stage::FinalDot),

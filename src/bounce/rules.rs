@@ -9,16 +9,14 @@ use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
 use regex::Regex;
 
-use super::text::Words;
+use super::{finder::Usual, text::Words};
 use crate::mail::{Class, EnhancedCode, Provider, Stage};
 
 mod file;
-mod finder;
 mod forms;
 mod needed;
 
 pub use file::RuleFault;
-use finder::Usual;
 use forms::Forms;
 
 /// One rule: when it applies and what it says.

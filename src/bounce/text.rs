@@ -5,6 +5,8 @@
 //! steer a rule, because recipients and forgers choose their own names; a text of any length costs a bounded time.
 //! Does not judge: see [`super::rules`].
 
+use memchr::memrchr;
+
 use crate::mail::{EnhancedCode, Reply, Stage};
 
 /// Longer replies say nothing new after this; RFC 5321 §4.5.3.1.5 gives a line 512 octets.
@@ -40,16 +42,11 @@ pub(super) fn normal_form(text: &str, code: u16, enhanced: Option<EnhancedCode>)
             from = odd + blanks(&start[odd..]);
             continue;
         }
-        let begin = start.as_bytes()[from..odd]
-            .iter()
-            .rposition(|byte| *byte == b' ');
+        let begin = memrchr(b' ', &start.as_bytes()[from..odd]);
         let begin = begin.map_or(from, |space| from + space + 1);
         words.push_plain(start[from..begin].trim_ascii_end());
-        let end = begin
-            + start[begin..]
-                .bytes()
-                .take_while(|byte| !byte.is_ascii_whitespace())
-                .count();
+        let len = start[begin..].bytes().position(is_blank);
+        let end = len.map_or(start.len(), |len| begin + len);
         words.take(without_joint(&start[begin..end], joint), code);
         from = end + blanks(&start[end..]);
     }
@@ -58,32 +55,51 @@ pub(super) fn normal_form(text: &str, code: u16, enhanced: Option<EnhancedCode>)
     words
 }
 
+const fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
+}
+
 fn blanks(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_whitespace).count()
 }
 
 /// The next place, from the beginning of a word on, where more is to be done than to copy.
 fn next_odd(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut after_blank = ODD_AFTER_BLANK;
-    let odd = bytes.get(from..)?.iter().position(|byte| {
-        let kind = KINDS[usize::from(*byte)];
-        let is_odd = kind & (ODD | after_blank) != 0;
-        after_blank = if kind & BLANK == 0 {
-            0
-        } else {
-            ODD_AFTER_BLANK
-        };
-        is_odd
+    let first = KINDS[usize::from(*bytes.get(from)?)];
+    if first & (ODD | ODD_AFTER_BLANK) != 0 {
+        return Some(from);
+    }
+    let mut at = from;
+    // Most of a reply is plain, which the processor sees of many bytes at once.
+    while bytes[at..].first_chunk().is_some_and(is_plain) {
+        at += STEP;
+    }
+    let mut pairs = bytes[at..].array_windows();
+    let odd = pairs.position(|[before, byte]| {
+        let after_blank = if *before == b' ' { ODD_AFTER_BLANK } else { 0 };
+        KINDS[usize::from(*byte)] & (ODD | after_blank) != 0
     })?;
-    Some(from + odd)
+    Some(at + 1 + odd)
 }
 
-/// One space, as it separates words.
-const BLANK: u8 = 1;
+/// So many bytes are looked at together.
+const STEP: usize = 16;
+
+/// Whether none of these bytes is odd, but for the first, which only tells whether a word begins behind it.
+fn is_plain(bytes: &[u8; STEP + 1]) -> bool {
+    let mut odd = false;
+    for at in 0..STEP {
+        let (before, byte) = (bytes[at], bytes[at + 1]);
+        odd |= !(b' '..128).contains(&byte) || byte == b'@';
+        odd |= before == b' ' && (byte < b'A' || byte == b'[');
+    }
+    !odd
+}
+
 /// Never only to be copied: what has an own lower case, what is masked, what separates words in another way.
-const ODD: u8 = 2;
+const ODD: u8 = 1;
 /// Odd where a word begins: it may be a code or be glued to one, or it is one blank too many.
-const ODD_AFTER_BLANK: u8 = 4;
+const ODD_AFTER_BLANK: u8 = 2;
 
 static KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
@@ -91,9 +107,8 @@ static KINDS: [u8; 256] = {
     while byte < 256 {
         #[expect(clippy::cast_possible_truncation, reason = "below 256")]
         let kind = match byte as u8 {
-            b' ' => BLANK | ODD_AFTER_BLANK,
             b'\t' | b'\n' | b'\r' | 0x0c | b'@' | 128.. => ODD,
-            b'0'..=b'9' | b'#' | b'(' | b'[' => ODD_AFTER_BLANK,
+            b'0'..=b'9' | b'#' | b'(' | b'[' | b' ' => ODD_AFTER_BLANK,
             _ => 0,
         };
         kinds[byte] = kind;
@@ -121,7 +136,7 @@ impl Words {
             return;
         }
         self.begin();
-        if word.contains('@') && !word.contains("://") {
+        if word.contains('@') && !is_link(word) {
             self.push_masked(word);
         } else {
             self.push_lower(word);
@@ -160,8 +175,10 @@ impl Words {
     }
 
     fn push_masked(&mut self, word: &str) {
-        let opening = |byte: &u8| b"<([\"':=,".contains(byte);
-        let closing = |byte: &u8| b">)]\"',;:".contains(byte);
+        let opening =
+            |byte: &u8| matches!(byte, b'<' | b'(' | b'[' | b'"' | b'\'' | b':' | b'=' | b',');
+        let closing =
+            |byte: &u8| matches!(byte, b'>' | b')' | b']' | b'"' | b'\'' | b',' | b';' | b':');
         let mut rest = word;
         // Several addresses may be glued together; each turn leaves at least one `@` behind.
         while let Some(at) = rest.find('@') {
@@ -190,9 +207,19 @@ impl Words {
     }
 }
 
+/// What is written as a link is masked nowhere: its path may hold an address.
+fn is_link(word: &str) -> bool {
+    word.split(':').skip(1).any(|rest| rest.starts_with("//"))
+}
+
 /// A word without the marks that stand around codes.
 fn bare_code(word: &str) -> &str {
-    let is_mark = |byte: &u8| b"#()[]:;,.".contains(byte);
+    let is_mark = |byte: &u8| {
+        matches!(
+            byte,
+            b'#' | b'(' | b')' | b'[' | b']' | b':' | b';' | b',' | b'.'
+        )
+    };
     let bytes = word.as_bytes();
     let start = bytes.iter().position(|byte| !is_mark(byte));
     let end = bytes.iter().rposition(|byte| !is_mark(byte));

@@ -4,6 +4,7 @@
 //! spoken to; each gate says whether it is open and by what. Leaves every gate's rule to its room; [`way`] has those
 //! of the way.
 
+mod quiet;
 mod way;
 
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use crate::{
     app::{desk, pacing::day_of},
     config::{self, Config},
     mail::{Address, Hold, HoldOn},
-    policy::{StreamKind, suppress::stops},
+    policy::{StreamKind, Zone, suppress::stops},
     store::{SuppressionFilter, waiting::LINE_MAX},
 };
 use way::Way;
@@ -43,6 +44,9 @@ pub(super) struct WhyNot {
     /// The domain of From [default: any with a key]
     #[arg(long, value_parser = crate::mail::Domain::parse)]
     from: Option<crate::mail::Domain>,
+    /// The time zone of the reader [default: that of the stream's quiet hours]
+    #[arg(long, value_name = "ZONE", value_parser = quiet::parse)]
+    time_zone: Option<Zone>,
 }
 
 /// A gate.
@@ -89,6 +93,7 @@ impl WhyNot {
             let mut gates = vec![
                 self.ledger(session, stream).await?,
                 self.line(session).await?,
+                quiet::gate(stream, self.time_zone.as_ref())?,
                 way::route(&way),
                 self.hold(holds, stream, way.as_ref().ok()),
             ];

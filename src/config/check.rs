@@ -5,6 +5,7 @@
 
 mod brakes;
 mod inbound;
+mod quiet;
 mod sources;
 mod warmup;
 
@@ -282,6 +283,7 @@ impl Config {
                 "is the name of an earlier stream too",
             );
             check_stream(stream, key, faults);
+            quiet::check(stream, key, faults);
         }
     }
 }

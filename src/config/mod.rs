@@ -8,6 +8,7 @@ mod check;
 mod error;
 pub mod inbound;
 mod places;
+pub mod quiet;
 mod reference;
 mod secret;
 mod section;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{section::section, units::Period};
+use super::{quiet::QuietHours, section::section, units::Period};
 
 /// What the reader did to get such letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -82,6 +82,10 @@ section! {
         /// What is looked for in each letter (docs/lint.md): "off": nothing; "warn": flaws are counted and told at the door, the
         /// letter goes; "refuse": a letter with a grave flaw is refused at the door, or fails before it leaves.
         pub lint: LintGate = LintGate::Off;
+        /// When its letters may not reach readers, by the reader's own clock (`to.time_zone` of a letter, else the one here);
+        /// with `weekend = true` nor on Saturday and Sunday. Such letters wait for the first moment after that. Not for
+        /// transactional streams.
+        pub quiet_hours: Option<QuietHours> = None, like r#"{ from = "21:00", to = "08:00", time_zone = "Europe/Moscow" }"#;
     }
 }
 

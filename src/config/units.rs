@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use jiff::civil::Time;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Units of time in milliseconds, longest first.
@@ -51,6 +52,27 @@ impl Period {
     /// So many days of 24 hours.
     pub const fn days(days: u64) -> Self {
         Self::hours(24 * days)
+    }
+}
+
+/// A time of the day by whatever clock: `"08:00"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeOfDay(pub Time);
+
+impl FromStr for TimeOfDay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time = Time::strptime("%H:%M", text).ok();
+        time.filter(|_| text.len() == "08:00".len())
+            .map(Self)
+            .ok_or(r#"a time of the day such as "08:00" or "21:30""#)
+    }
+}
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0.hour(), self.0.minute())
     }
 }
 
@@ -130,7 +152,7 @@ macro_rules! as_text {
     )+ };
 }
 
-as_text!(Period, Size);
+as_text!(Period, Size, TimeOfDay);
 
 #[cfg(test)]
 mod tests {
@@ -177,6 +199,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn times_of_the_day() {
+        for text in ["00:00", "08:00", "21:30", "23:59"] {
+            let time = text.parse::<TimeOfDay>().map(|time| time.to_string());
+            assert_eq!(time.as_deref(), Ok(text));
+        }
+        for text in [
+            "", "8:00", "24:00", "21:60", "21.00", "21:00:00", " 21:00", "9 pm", "08:00 ",
+        ] {
+            assert!(text.parse::<TimeOfDay>().is_err(), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_period_reads_back_from_its_text(millis in 0..PERIOD_MAX_MILLIS) {
@@ -191,7 +226,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,30}") {
-            let _ = (text.parse::<Period>(), text.parse::<Size>());
+            let _ = (text.parse::<Period>(), text.parse::<Size>(), text.parse::<TimeOfDay>());
         }
     }
 }

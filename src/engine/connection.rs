@@ -13,7 +13,7 @@ use super::{
     tls::{self, Wanted},
 };
 use crate::{
-    mail::{Domain, Evidence, HoldId, ResultType, Stage, Trouble, TroubleKind},
+    mail::{Aside, Domain, Evidence, ResultType, Stage, Trouble, TroubleKind},
     port::{Clock, Dial, Dice, Dns, HostAnswer, Watch, World},
     route::{self, TlsPolicy},
     smtp::{Hello, Session, Tls, Unopened},
@@ -40,8 +40,8 @@ pub(super) enum Unsaid {
     Lost,
     /// Its connection is one too many by now: it goes back to the store, and the connection ends.
     OneTooMany,
-    /// A person holds it back.
-    Held(HoldId),
+    /// A person holds it back, or its reader is left alone now.
+    Aside(Aside),
     /// Its recipient may have been suppressed meanwhile, its claim ran out, its final dot could not be noted, or the engine
     /// stops: it goes back to the store.
     GiveBack,

@@ -18,7 +18,7 @@ use super::{
     secured::Secured,
 };
 use crate::{
-    mail::{Evidence, HoldId, Letter, Provider, Timestamp, Unsendable},
+    mail::{Aside, Evidence, Letter, Provider, Quiet, Timestamp, Unsendable},
     policy::{self, HandOff},
     port::{AttemptRecord, Claim, Clock, Journal, LeasedLetter, Settlement, Store, Word, World},
 };
@@ -92,9 +92,17 @@ impl<W: World> Crew<W> {
         }
     }
 
-    /// The hold that keeps a letter here, whichever way it goes.
-    pub(super) fn hold(&self, leased: &LeasedLetter) -> Option<HoldId> {
-        self.holds.on_letter(leased.letter.as_ref().ok()?)
+    /// What keeps a letter here, whichever way it goes: a hold, or the quiet hours of its reader.
+    pub(super) fn aside(&self, leased: &LeasedLetter) -> Option<Aside> {
+        let letter = leased.letter.as_ref().ok()?;
+        let hold = self.holds.on_letter(letter).map(Aside::Hold);
+        hold.or_else(|| self.quiet(letter).map(Aside::Quiet))
+    }
+
+    fn quiet(&self, letter: &Letter) -> Option<Quiet> {
+        let hours = self.stream(letter).ok()?.quiet.as_ref()?;
+        let (zone, now) = (letter.to.time_zone.as_deref(), self.world.clock().now());
+        hours.keeps(zone, letter.valid_until, now)
     }
 
     /// The hold that keeps a letter off this way.
@@ -103,9 +111,9 @@ impl<W: World> Crew<W> {
         leased: &LeasedLetter,
         site: &str,
         provider: Provider,
-    ) -> Option<HoldId> {
+    ) -> Option<Aside> {
         let letter = leased.letter.as_ref().ok()?;
-        self.holds.on_way(letter, site, provider)
+        self.holds.on_way(letter, site, provider).map(Aside::Hold)
     }
 
     /// Whether this letter may still be handed over.

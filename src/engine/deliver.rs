@@ -53,14 +53,14 @@ pub(super) async fn deliver<W: World>(
     }
 }
 
-/// No person holds back this letter or this way.
+/// No person holds back this letter or this way, and its reader may hear of it now.
 fn unheld<W: World>(connection: &Connection<'_, W>, leased: &LeasedLetter) -> Result<(), Unsaid> {
     let (crew, site) = (connection.crew, connection.site);
-    let hold = crew
-        .hold(leased)
+    let aside = crew
+        .aside(leased)
         .or_else(|| crew.hold_on_way(leased, &site.name, site.way.provider()));
-    if let Some(hold) = hold {
-        return Err(Unsaid::Held(hold));
+    if let Some(aside) = aside {
+        return Err(Unsaid::Aside(aside));
     }
     // Another source of its pool may be open: whoever leases it next will see.
     let is_closed = crew.holds.on_source(connection.source()).is_some();

@@ -9,7 +9,7 @@ use super::{Limits, Live, Trust};
 use crate::{
     compose::{Identity, Style, TemplateSet, lint::Gate},
     dkim::Keyring,
-    policy::{Brakes, Shaping, StreamPolicy, warmup::Plans},
+    policy::{Brakes, QuietHours, Shaping, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
 };
@@ -64,4 +64,6 @@ pub struct Stream {
     pub pool: Vec<String>,
     /// What happens to a letter with flaws.
     pub lint: Gate,
+    /// When its readers are left alone.
+    pub quiet: Option<QuietHours>,
 }

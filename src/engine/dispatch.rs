@@ -25,7 +25,7 @@ use super::{
     worker,
 };
 use crate::{
-    mail::{Domain, Evidence, Timestamp, Unroutable},
+    mail::{Aside, Domain, Evidence, Timestamp, Unroutable},
     port::{Clock, Dice, Dns, LeasedLetter, World},
     route,
 };
@@ -99,8 +99,8 @@ impl<W: World> Dispatch<W> {
         for letter in letters {
             if let Some(evidence) = turn_away(&letter, now) {
                 self.crew.judge(&letter, &evidence, None);
-            } else if let Some(hold) = self.crew.hold(&letter) {
-                self.crew.holds.park(&letter, hold);
+            } else if let Some(aside) = self.crew.aside(&letter) {
+                self.crew.holds.park(&letter, aside);
             } else if let Some(found) = self.route(letter, now) {
                 routed.push(found);
             }
@@ -122,7 +122,7 @@ impl<W: World> Dispatch<W> {
                     .1
                     .push(letter),
                 Chosen::Later => waiting.push(letter),
-                Chosen::Held(hold) => self.crew.holds.park(&letter, hold),
+                Chosen::Held(hold) => self.crew.holds.park(&letter, Aside::Hold(hold)),
             }
         }
         for (site, letters) in by_site.into_values() {
@@ -253,9 +253,8 @@ impl<W: World> Dispatch<W> {
     fn deliver(&mut self, site: &Arc<Site>, mut letters: Vec<LeasedLetter>) {
         let (crew, provider) = (&self.crew, site.way.provider());
         letters.retain(|letter| {
-            let hold = crew.hold_on_way(letter, &site.name, provider);
-            hold.inspect(|hold| crew.holds.park(letter, *hold))
-                .is_none()
+            let aside = crew.hold_on_way(letter, &site.name, provider);
+            aside.map(|aside| crew.holds.park(letter, aside)).is_none()
         });
         // More than a site may hold come only while its lanes are not known yet: from now on they are left alone.
         let fit = self.crew.ledger.routed(&letters, &site.name, &site.path);

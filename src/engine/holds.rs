@@ -1,9 +1,9 @@
-//! Letters that a person holds back.
+//! Letters that are put aside: a person holds them back, or their readers are left alone now.
 //!
-//! Owns what is known of holds, and the letters on their way under one. Promises: no letter is handed to a receiver
+//! Owns what is known of holds, and the letters on their way aside. Promises: no letter is handed to a receiver
 //! before holds were read once, nor later than [`ROUND`] after a hold commits, as long as the store answers; a held letter
 //! stays ours until the store has it; letters of lifted holds go again within [`ROUND`], whoever lifted them and died.
-//! Leaves to `policy::hold` which letters are meant.
+//! Leaves to `policy::hold` and `policy::quiet` which letters are meant.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -19,7 +19,7 @@ use tracing::error;
 
 use super::ledger::Ledger;
 use crate::{
-    mail::{HoldId, Letter, Provider},
+    mail::{Aside, HoldId, Letter, Provider},
     policy,
     port::{Clock, LeasedLetter, Parked, Store},
 };
@@ -63,13 +63,13 @@ impl Holds {
         self.now()?.on_source(source).map(|hold| hold.id)
     }
 
-    /// Sends a letter under a hold; its place in the ledger is kept until the store has it.
-    pub(super) fn park(&self, letter: &LeasedLetter, hold: HoldId) {
+    /// Puts a letter aside; its place in the ledger is kept until the store has it.
+    pub(super) fn park(&self, letter: &LeasedLetter, aside: Aside) {
         self.parking().push(Parked {
             lease: letter.lease,
             shard: letter.shard(),
             id: letter.id(),
-            hold,
+            aside,
         });
         self.parked.notify_one();
     }
@@ -105,7 +105,7 @@ impl Holds {
                 ledger.leave(letters.iter().map(|letter| (letter.lease, letter.id)));
             }
             Err(trouble) => {
-                error!(error = ?trouble, count = letters.len(), "Could not hold letters; trying again");
+                error!(error = ?trouble, count = letters.len(), "Could not put letters aside; trying again");
             }
         }
     }

@@ -125,7 +125,7 @@ async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLette
             }
             return Turn::Dead(evidence);
         }
-        Err(Unsaid::Held(hold)) => crew.holds.park(letter, hold),
+        Err(Unsaid::Aside(aside)) => crew.holds.park(letter, aside),
         Err(Unsaid::Lost) => crew.ledger.leave([(letter.lease, letter.id())]),
         Err(Unsaid::GiveBack) => crew.give_back(std::slice::from_ref(letter)),
         Err(Unsaid::OneTooMany) => {

@@ -37,11 +37,13 @@ pub enum EventKind {
     Held,
     /// The hold was lifted.
     Released,
+    /// Its reader's quiet hours keep the letter here until `due`.
+    Postponed,
 }
 
 impl EventKind {
     /// Every kind, in the order of a letter's life.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Queued,
         Self::Deferred,
         Self::Delivered,
@@ -58,6 +60,7 @@ impl EventKind {
         Self::Reported,
         Self::Held,
         Self::Released,
+        Self::Postponed,
     ];
 
     /// The word used in SQL, JSON and reports.
@@ -79,6 +82,7 @@ impl EventKind {
             Self::Reported => "reported",
             Self::Held => "held",
             Self::Released => "released",
+            Self::Postponed => "postponed",
         }
     }
 

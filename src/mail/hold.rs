@@ -1,6 +1,6 @@
 //! A hold: letters that stay here until a person lets them go.
 //!
-//! Owns [`Hold`] and what it may be laid on. Leaves the question whether a letter is meant to `policy::hold`.
+//! Owns [`Hold`] and what it may be laid on, and [`Aside`], the ways in which a letter is kept here untouched. Leaves the question whether a letter is meant to `policy::hold`.
 
 use std::borrow::Cow;
 
@@ -105,6 +105,24 @@ pub struct Hold {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Until when a letter stays, because its reader is left alone now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// The end of the quiet hours, or of the letter's validity when that comes before.
+    pub until: Timestamp,
+    /// Whose hours, in words.
+    pub why: String,
+}
+
+/// Why a letter is put aside without an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// A hold keeps it here.
+    Hold(HoldId),
+    /// Its reader's quiet hours do.
+    Quiet(Quiet),
 }
 
 #[cfg(test)]

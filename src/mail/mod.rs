@@ -29,7 +29,7 @@ pub use brake::{BrakeLevel, Figures, Measure};
 pub use class::{Class, Fault, Finding, Term};
 pub use event::{Event, EventKind};
 pub use evidence::{Evidence, Trouble, TroubleKind, Unheard, Unroutable, Unsendable};
-pub use hold::{Hold, HoldId, HoldOn};
+pub use hold::{Aside, Hold, HoldId, HoldOn, Quiet};
 pub use incoming::{Door, Effect, Incoming, IncomingId};
 pub use late::{LateWord, Revision, Witness};
 pub use letter::{Content, InDoubt, Letter, LetterId, Mailbox, Part, Recipient, State};

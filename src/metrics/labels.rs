@@ -49,6 +49,8 @@ pub enum Place {
     Ready,
     /// Due later.
     Waiting,
+    /// Due when its reader's quiet hours end.
+    Quiet,
     /// Kept here by a person.
     Held,
     /// Claimed by a worker.
@@ -96,6 +98,7 @@ impl Place {
         match self {
             Self::Ready => "ready",
             Self::Waiting => "waiting",
+            Self::Quiet => "quiet_hours",
             Self::Held => "held",
             Self::Leased => "leased",
         }

@@ -134,7 +134,7 @@ impl Metrics {
             )?,
             queue_letters: at.gauges(
                 "postrider_queue_letters",
-                "Letters in the queue when last sampled, by place: `ready` now, `waiting` for their time, `leased`.",
+                "Letters in the queue when last sampled, by place: `ready` now, `waiting` for their time, in `quiet_hours`, `held`, `leased`.",
                 &["place"],
             )?,
             queue_oldest_due_seconds: at.gauge_of_seconds(

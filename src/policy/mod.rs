@@ -12,6 +12,7 @@ pub mod handoff;
 pub mod hold;
 pub mod judge;
 pub mod proportion;
+pub mod quiet;
 pub mod retry;
 pub mod shaping;
 pub mod share;
@@ -28,6 +29,7 @@ pub use judge::{
     late::{LateCase, complaint_of, revise},
     told, unreadable,
 };
+pub use quiet::{QuietHours, Zone};
 pub use retry::{Deferral, Retry, next_due};
 pub use shaping::Shaping;
 pub use stream::{StreamKind, StreamPolicy};

@@ -18,6 +18,8 @@ pub enum Cause {
     Pace,
     /// A person held it.
     Hold,
+    /// Its reader was left alone at that time of the day or of the week.
+    QuietHours,
     /// A receiver greylisted it.
     Greylist,
     /// A receiver said that we are too fast.
@@ -32,11 +34,12 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Schedule,
         Self::Queue,
         Self::Pace,
         Self::Hold,
+        Self::QuietHours,
         Self::Greylist,
         Self::Throttle,
         Self::Retry,
@@ -51,6 +54,7 @@ impl Cause {
             Self::Queue => "queue",
             Self::Pace => "pace",
             Self::Hold => "hold",
+            Self::QuietHours => "quiet hours",
             Self::Greylist => "greylist",
             Self::Throttle => "throttle",
             Self::Retry => "retry",
@@ -162,6 +166,10 @@ impl Clock<'_> {
             EventKind::Released => {
                 self.pass(event.at);
                 self.wait_for(Cause::Queue, event.at);
+            }
+            EventKind::Postponed => {
+                self.pass(event.at);
+                self.wait_for(Cause::QuietHours, event.due.unwrap_or(event.at));
             }
             EventKind::LeaseExpired => {
                 self.add(Cause::Lease, event.at);
@@ -318,6 +326,22 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_that_comes_at_night_waits_for_the_morning() {
+        let events = [
+            event(EventKind::Deferred, 10, Some(310)),
+            event(EventKind::Postponed, 312, Some(900)),
+            event(EventKind::Delivered, 905, None),
+        ];
+        let worked = [2, 0, 3].map(Duration::from_secs);
+        let history: Vec<_> = events.iter().zip(worked).collect();
+        let parts = waits(at(0), None, &history, &[], at(905));
+        assert_eq!(
+            told(&parts),
+            "queue 8s, work 2s, retry 300s, queue 2s, quiet hours 588s, queue 2s, work 3s"
+        );
+    }
+
+    #[test]
     fn a_letter_waits_for_the_pace_while_all_its_routes_are_slow() {
         let route = |source: &str| RouteKey {
             source: source.to_owned(),
@@ -345,7 +369,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_parts_add_up_to_the_whole(
-            steps in proptest::collection::vec((0_usize..16, 0_i64..500, 0_i64..900, 0_u64..600), 0..12),
+            steps in proptest::collection::vec((0..EventKind::ALL.len(), 0_i64..500, 0_i64..900, 0_u64..600), 0..12),
             send in proptest::option::of(0_i64..900),
             slows in proptest::collection::vec((1_i64..400, 0_i64..400), 0..6),
             end in 0_i64..4_000,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{PgStore, trouble};
 use crate::{
-    mail::{Hold, HoldId, HoldOn, Timestamp},
+    mail::{Aside, Hold, HoldId, HoldOn, Timestamp},
     port::{Parked, StoreError},
 };
 
@@ -67,13 +67,14 @@ pub(super) async fn park(
     parked: &[Parked],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if parked.is_empty() {
+    let held: Vec<(&Parked, HoldId)> = parked.iter().filter_map(held).collect();
+    if held.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = parked.iter().map(|one| one.id.0).collect();
-    let shards: Vec<i16> = parked.iter().map(|one| one.shard.0).collect();
-    let leases: Vec<Uuid> = parked.iter().map(|one| one.lease.0).collect();
-    let holds: Vec<i32> = parked.iter().map(|one| one.hold.0).collect();
+    let ids: Vec<Uuid> = held.iter().map(|(one, _)| one.id.0).collect();
+    let shards: Vec<i16> = held.iter().map(|(one, _)| one.shard.0).collect();
+    let leases: Vec<Uuid> = held.iter().map(|(one, _)| one.lease.0).collect();
+    let holds: Vec<i32> = held.iter().map(|(_, hold)| hold.0).collect();
     sqlx::query!(
         r#"
 with input as materialized (
@@ -107,7 +108,14 @@ select letter_id, shard, $5, 'held', words from moved where words is not null
     .execute(pool)
     .await
     .map(|_| ())
-    .map_err(trouble(format!("holding {} letters", parked.len())))
+    .map_err(trouble(format!("holding {} letters", ids.len())))
+}
+
+const fn held(parked: &Parked) -> Option<(&Parked, HoldId)> {
+    match parked.aside {
+        Aside::Hold(hold) => Some((parked, hold)),
+        Aside::Quiet(_) => None,
+    }
 }
 
 /// Letters by the index `queue_held`, hold after hold; those that another node lets go right now are skipped.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     mail::{Letter, LetterId, Shard, State, Timestamp},
+    policy::waits::Cause,
     port::{Broken, StoreError},
 };
 
@@ -59,6 +60,8 @@ pub struct QueueStatus {
     pub ready: i64,
     /// Letters that wait for `send_at` or a retry.
     pub waiting: i64,
+    /// Letters that wait for the end of their readers' quiet hours.
+    pub quiet: i64,
     /// Letters that a person's hold keeps here.
     pub held: i64,
     /// Letters that a worker holds.
@@ -74,7 +77,7 @@ pub struct LaneStatus {
     pub domain: String,
     /// Letters that may go now.
     pub ready: i64,
-    /// Letters that wait.
+    /// Letters that wait, for the end of quiet hours too.
     pub waiting: i64,
     /// Letters that a person's hold keeps here.
     pub held: i64,
@@ -183,24 +186,27 @@ impl PgStore {
         let rows = sqlx::query!(
             r#"select c.domain as "domain!", c.ready as "ready!", c.waiting as "waiting!", c.held as "held!", c.leased as "leased!",
                 c.head_due_at, (sum(c.ready) over ())::bigint as "all_ready!",
-                (sum(c.waiting) over ())::bigint as "all_waiting!",
+                (sum(c.waiting) over ())::bigint as "all_waiting!", (sum(c.quiet) over ())::bigint as "all_quiet!",
                 (sum(c.held) over ())::bigint as "all_held!", (sum(c.leased) over ())::bigint as "all_leased!"
             from (
                 select l.domain, count(*) filter (where ready) as ready,
                     count(*) filter (where not ready and lease_id is null and hold is null) as waiting,
+                    count(*) filter (where not ready and lease_id is null and hold is null and waits_for = $2) as quiet,
                     count(hold) as held, count(lease_id) as leased,
                     min(due_at) filter (where lease_id is null and hold is null) as head_due_at
                 from postrider.queue q join postrider.lane l on l.id = q.lane group by l.domain
             ) as c
             order by c.ready + c.waiting + c.held + c.leased desc, c.domain limit $1"#,
             i64::from(max_lanes),
+            Cause::QuietHours.name(),
         )
         .fetch_all(&self.calm)
         .await
         .map_err(trouble("counting the queue"))?;
         let mut status = QueueStatus::default();
         for row in rows {
-            (status.ready, status.waiting) = (row.all_ready, row.all_waiting);
+            (status.ready, status.quiet) = (row.all_ready, row.all_quiet);
+            status.waiting = row.all_waiting - row.all_quiet;
             (status.held, status.leased) = (row.all_held, row.all_leased);
             status.lanes.push(LaneStatus {
                 domain: row.domain,

@@ -23,6 +23,7 @@ mod pace;
 pub mod partitions;
 mod ports;
 pub mod promote;
+mod quiet;
 mod recall;
 pub mod registry;
 pub mod report;
@@ -218,7 +219,8 @@ impl Store for PgStore {
     }
 
     async fn park(&self, letters: &[Parked], now: Timestamp) -> Result<(), StoreError> {
-        answer(holds::park(&self.hot, letters, now)).await
+        answer(holds::park(&self.hot, letters, now)).await?;
+        answer(quiet::postpone(&self.hot, letters, now)).await
     }
 
     async fn let_go(&self, now: Timestamp, max: u32) -> Result<u64, StoreError> {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 
-use super::{ACQUIRE_TIMEOUT, PgStore, Registry, trouble};
+use super::{ACQUIRE_TIMEOUT, PgStore, Registry, quiet, trouble};
 use crate::{mail::Timestamp, port::StoreError};
 
 /// One step of the schema.
@@ -68,7 +68,7 @@ impl PgStore {
         Ok(made.into_iter().collect())
     }
 
-    /// Adds what the registry lacks and changes nothing that it has: a node that runs may have been told more.
+    /// Adds what the registry lacks, and time zones, and changes nothing that it has: a node that runs may have been told more.
     pub async fn register(&self, registry: &Registry) -> Result<(), StoreError> {
         let (kinds, names, details) = registry.columns();
         sqlx::query!(
@@ -83,7 +83,8 @@ impl PgStore {
         .execute(&self.calm)
         .await
         .map(|_| ())
-        .map_err(trouble("telling the database streams, templates and senders"))
+        .map_err(trouble("telling the database streams, templates and senders"))?;
+        quiet::tell_zones(&self.calm).await
     }
 
     /// Revokes one key; `None` when there is no such key, else whether it was alive.

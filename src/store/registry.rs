@@ -3,7 +3,7 @@
 //! Owns the table `registry`. Promises: after [`PgStore::sync_registry`] it holds exactly what was given. Leaves the reading
 //! of configuration, templates and keys to their rooms.
 
-use super::{PgStore, trouble};
+use super::{PgStore, quiet, trouble};
 use crate::port::StoreError;
 
 /// A stream as enqueueing needs to know it.
@@ -29,7 +29,7 @@ pub struct Registry {
 }
 
 impl PgStore {
-    /// Makes the registry hold exactly this. Two nodes that sync at once wait for each other at the first common row and
+    /// Makes the registry hold exactly this, and adds the time zones that are missing. Two nodes that sync at once wait for each other at the first common row and
     /// write in one order; the later one wins.
     pub async fn sync_registry(&self, registry: &Registry) -> Result<(), StoreError> {
         let (kinds, names, details) = registry.columns();
@@ -52,7 +52,8 @@ on conflict (kind, name) do update set detail = excluded.detail where r.detail <
         .execute(&self.calm)
         .await
         .map(|_| ())
-        .map_err(trouble("telling the database streams, templates and senders"))
+        .map_err(trouble("telling the database streams, templates and senders"))?;
+        quiet::tell_zones(&self.calm).await
     }
 }
 

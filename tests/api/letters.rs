@@ -28,6 +28,21 @@ async fn one_letter_gets_the_status_of_its_answer() {
 }
 
 #[tokio::test]
+async fn a_time_zone_that_does_not_exist_is_named() {
+    let house = open().await;
+    let to = json!({"address": "anna@example.org", "time_zone": "Europe/Atlantis"});
+    let told = post(&house, &letter_with("", json!({"to": to}))).await;
+    assert_page("letter_in_no_time_zone", &told);
+    let to = json!({"address": "anna@example.org", "time_zone": "Asia/Yekaterinburg"});
+    assert_eq!(
+        post(&house, &letter_with("", json!({"to": to})))
+            .await
+            .status,
+        201
+    );
+}
+
+#[tokio::test]
 async fn an_array_is_answered_element_by_element() {
     let house = open().await;
     let letters = json!([

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use postrider::{
     mail::{
-        Class, Event, EventKind, HoldOn, LetterId, Next, Phase, RouteKey, RouteState, Signal,
-        State, Timestamp, Verdict,
+        Aside, Class, Event, EventKind, HoldId, HoldOn, LetterId, Next, Phase, Quiet, RouteKey,
+        RouteState, Signal, State, Timestamp, Verdict,
     },
     port::{AttemptRecord, LeaseAsk, LeaseId, LeasedLetter, Parked, Settlement, Store},
     store::{Answer, Laid, PgStore},
@@ -69,6 +69,17 @@ impl Telling {
 
     /// Held from one second to another, as an engine and a person do it.
     async fn hold(&self, from: u64, to: u64) {
+        let hold = self.lay(from).await;
+        self.lift(hold, to).await;
+    }
+
+    async fn lift(&self, hold: HoldId, to: u64) {
+        let lifted = self.store.lift(&[hold], "ops", self.at(to)).await;
+        assert_eq!(lifted.unwrap(), [hold]);
+        assert_eq!(self.store.let_go(self.at(to), 10).await.unwrap(), 1);
+    }
+
+    async fn lay(&self, from: u64) -> HoldId {
         let letter = self.lease(from).await;
         let (store, on) = (&self.store, HoldOn::All);
         let laid = store.lay(&on, "ops", "incident", self.at(from)).await;
@@ -79,11 +90,26 @@ impl Telling {
             lease: letter.lease,
             shard: letter.shard(),
             id: letter.id(),
-            hold,
+            aside: Aside::Hold(hold),
         };
         store.park(&[parked], self.at(from)).await.unwrap();
-        store.lift(&[hold], "ops", self.at(to)).await.unwrap();
-        assert_eq!(store.let_go(self.at(to), 10).await.unwrap(), 1);
+        hold
+    }
+
+    /// Put off from one second to another, as an engine does it in quiet hours.
+    async fn postpone(&self, from: u64, to: u64) {
+        let letter = self.lease(from).await;
+        let quiet = Quiet {
+            until: self.at(to),
+            why: "quiet hours in Europe/Moscow".to_owned(),
+        };
+        let parked = Parked {
+            lease: letter.lease,
+            shard: letter.shard(),
+            id: letter.id(),
+            aside: Aside::Quiet(quiet),
+        };
+        self.store.park(&[parked], self.at(from)).await.unwrap();
     }
 
     /// An attempt that begins, takes some seconds, and ends in a refusal that lets the letter wait.
@@ -204,6 +230,61 @@ async fn a_letter_that_waited_for_many_reasons_is_explained_to_the_second() {
     assert!(
         text.contains("default to mailru  paused  421 too many letters (governor)"),
         "{text}"
+    );
+    told.store.close().await;
+}
+
+#[tokio::test]
+async fn a_night_is_explained_to_the_second_too() {
+    let desk = desk().await;
+    let told = Telling::begin(&desk).await;
+    told.postpone(601, 1_500).await;
+    let grey = (Class::Rate, "greylisted", "451 4.7.1 Greylisted");
+    told.refused(1_502, 2, 1_804, grey).await;
+    told.hold(1_805, 2_000).await;
+    told.postpone(2_003, 6_000).await;
+    let status = desk.quietly("queue status --json");
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["providers"][0]["cause"], "quiet hours");
+    assert_eq!(status["waiting"], 1);
+    told.delivered(6_001, 3).await;
+
+    let text = desk.quietly(&format!("letter explain {}", told.id));
+    let json = desk.quietly(&format!("letter explain {} --json", told.id));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        waits(&json),
+        "schedule 600, queue 1, quiet hours 899, queue 2, work 2, greylist 300, queue 1, hold 195, queue 3, \
+         quiet hours 3997, queue 1, work 3"
+    );
+    for words in [
+        "1h 21m  quiet hours: its reader was left alone at that time",
+        "postponed, waits until",
+        "quiet hours in Europe/Moscow",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    told.store.close().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_was_put_aside_says_until_when() {
+    let desk = desk().await;
+    let told = Telling::begin(&desk).await;
+    let show = || desk.quietly(&format!("letter show {}", told.id));
+    let hold = told.lay(600).await;
+    let stays = show();
+    assert!(
+        stays.contains("next: stays until its hold is released; see `postrider queue list`"),
+        "{stays}"
+    );
+    told.lift(hold, 610).await;
+    // Telling began two hours ago.
+    told.postpone(620, 7_200 + 36_000).await;
+    let night = show();
+    assert!(
+        night.contains("next: its reader is left alone until "),
+        "{night}"
     );
     told.store.close().await;
 }

@@ -7,7 +7,9 @@
 mod bounce;
 mod desk;
 mod explain;
+mod gate;
 mod operator;
+mod quiet;
 mod send;
 mod server;
 mod statistics;

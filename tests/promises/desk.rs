@@ -8,7 +8,7 @@ use postrider::{
     engine::{Desk, Limits, Stream, Trust},
     mail::{Domain, InDoubt},
     net,
-    policy::{Brakes, Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
+    policy::{Brakes, QuietHours, Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     store::{self, Registry},
@@ -50,6 +50,8 @@ pub(crate) struct Wishes {
     pub(crate) warmups: Plans,
     /// What happens to letters with flaws.
     pub(crate) lint: Gate,
+    /// When readers are left alone.
+    pub(crate) quiet: Option<QuietHours>,
     /// When campaigns are stopped.
     pub(crate) brakes: Option<Brakes>,
 }
@@ -74,6 +76,7 @@ impl Default for Wishes {
             shaping: Shaping::free(),
             warmups: Plans::default(),
             lint: Gate::Off,
+            quiet: None,
             brakes: None,
         }
     }
@@ -117,6 +120,7 @@ pub(crate) fn desk(wishes: &Wishes) -> Desk {
                 style,
                 pool,
                 lint: wishes.lint,
+                quiet: wishes.quiet.clone(),
             },
         )
     };

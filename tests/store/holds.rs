@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider::{
-    mail::{Domain, HoldId, HoldOn, LetterId, Provider, State, Timestamp},
+    mail::{Aside, Domain, HoldId, HoldOn, LetterId, Provider, State, Timestamp},
     port::{LeasedLetter, Parked, Store},
     store::{Laid, PgStore, Which},
 };
@@ -28,7 +28,7 @@ async fn park(store: &PgStore, letters: &[LeasedLetter], hold: HoldId) {
             lease: letter.lease,
             shard: letter.shard(),
             id: letter.id(),
-            hold,
+            aside: Aside::Hold(hold),
         })
         .collect();
     store.park(&parked, START).await.unwrap();

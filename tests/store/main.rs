@@ -19,6 +19,7 @@ mod feed;
 mod holds;
 mod lease;
 mod pace;
+mod quiet;
 mod rights;
 mod schema;
 mod settle;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider::{
-    mail::{Class, EventKind, HoldOn, Next, Timestamp},
+    mail::{Aside, Class, EventKind, HoldOn, Next, Timestamp},
     policy::waits::Cause,
     port::{AttemptRecord, LeasedLetter, Parked, Settlement, Store},
     store::{ChangeFilter, CheckChange, Laid, Waiting},
@@ -100,7 +100,7 @@ async fn what_waits_is_counted_by_provider_site_cause_and_class() {
         lease: kept.lease,
         shard: kept.shard(),
         id: kept.id(),
-        hold,
+        aside: Aside::Hold(hold),
     };
     store.park(&[parked], START).await.unwrap();
     let gone = of_mailru.pop().unwrap();

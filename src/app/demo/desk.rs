@@ -158,6 +158,7 @@ fn streams(paced: bool) -> Result<HashMap<String, Stream>> {
                 style: style(name, kind)?,
                 pool: Vec::new(),
                 lint: Gate::Off,
+                quiet: None,
             };
             Ok((name.to_owned(), stream))
         })

@@ -89,7 +89,9 @@ fn local_start(text: &str, at: usize) -> Option<usize> {
     });
     let mut local = &before[local..];
     // X.400 addresses wrap others: `dda:SMTP=a@b.example`.
-    if let Some(start) = local.to_ascii_lowercase().find("smtp=") {
+    if local.contains('=')
+        && let Some(start) = local.to_ascii_lowercase().find("smtp=")
+    {
         local = local.get(start + 5..)?;
     }
     let local = local.trim_start_matches(['\'', '*', '|', '`', '-', '.', '/', '=']);

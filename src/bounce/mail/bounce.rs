@@ -5,6 +5,8 @@
 //! only where the outer one says nothing of its own.
 
 use super::{
+    any_of::AnyOf,
+    code::Wording,
     draft::Draft,
     dsn,
     form::{self, Case},
@@ -112,9 +114,11 @@ fn explain(drafts: &mut [Draft], case: &Case<'_, '_>) {
 }
 
 /// A refusal after the letter itself means something else at some hosts, so their rules want the name.
-fn with_host(words: String, host: Option<&str>) -> String {
+fn with_host(words: Wording, host: Option<&str>) -> Wording {
     match host {
-        Some(host) if words.contains("end of DATA") => format!("{words} Remote-MTA: dns; {host}"),
+        Some(host) if words.text.contains("end of DATA") => {
+            format!("{} Remote-MTA: dns; {host}", words.text).into()
+        }
         _ => words,
     }
 }
@@ -123,19 +127,23 @@ fn with_host(words: String, host: Option<&str>) -> String {
 fn fill(drafts: &mut [Draft], case: &Case<'_, '_>, vague: bool) {
     if let [only] = drafts {
         if !only.is_coded() {
-            only.words.extend(form::replies(case.notice));
+            let replies = form::replies(case.notice).into_iter();
+            only.words.extend(replies.map(Wording::from));
         }
         if only.is_silent() || vague && only.is_vague() {
-            only.words.push(form::words(case.notice));
+            only.words.push(form::words(case.notice).into());
         }
     }
 }
 
 /// Dovecot and Cyrus tell their own reason in a sentence, whatever code they put into the fields.
 fn rejected(drafts: &mut [Draft], case: &Case<'_, '_>) {
-    let told = case.notice.text.split_once("was automatically rejected:");
-    if let ([only], Some((_, reason))) = (drafts, told) {
+    const SAYING: &str = "was automatically rejected:";
+    static SAYS: AnyOf = AnyOf::new(&[SAYING]);
+    let [only] = drafts else { return };
+    if let Some(at) = SAYS.first(case.notice.text) {
+        let reason = &case.notice.text[at + SAYING.len()..];
         let reason: Vec<&str> = reason.split_whitespace().take(60).collect();
-        only.words.insert(0, reason.join(" "));
+        only.words.insert(0, reason.join(" ").into());
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the finding of SMTP codes (RFC 5321 §4.2) and enhanced codes (RFC 3463) among words, where port numbers, dates
 //! and versions stand too. Promises: a number counts as a code only at a place where replies begin.
 
+use super::any_of::AnyOf;
 use crate::{
     bounce,
     mail::{EnhancedCode, Finding, Provider, Term},
@@ -32,11 +33,12 @@ impl Said {
 /// The codes in words. The last reply counts where one quotes another: `554 4.4.7 expired <421 4.4.2 timed out>`.
 pub(super) fn read(words: &str) -> Said {
     let mut said = Said::default();
-    let mut opens = true;
+    // The word before, where it decides whether a reply may begin behind it.
+    let mut before = None;
     let mut at = 0;
     for word in words.split_inclusive(char::is_whitespace).take(400) {
         let bare = word.trim();
-        let (code, enhanced) = codes_of(bare, opens);
+        let (code, enhanced) = codes_of(bare, before);
         if let Some(code) = code.filter(|_| said.code.is_none()) {
             said = Said {
                 code: Some(code),
@@ -46,28 +48,48 @@ pub(super) fn read(words: &str) -> Said {
         } else if said.enhanced.is_none() {
             said.enhanced = enhanced;
         }
-        opens = is_opening(bare) || code.is_some();
+        if said.code.is_some() && said.enhanced.is_some() {
+            break;
+        }
+        before = Some(bare).filter(|_| code.is_none());
         at += word.len();
     }
     said
 }
 
-/// The text behind the first code, which is what the receiver said.
-pub(super) fn behind(words: &str) -> &str {
-    let said = read(words);
-    let rest = without_talk(words[said.start..].trim());
-    if said.code.is_some() && !rest.is_empty() {
-        rest
-    } else {
-        without_talk(words)
+/// Words about one refusal, and the codes in them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wording {
+    /// The words.
+    pub(super) text: String,
+    /// The codes, as [`read`] finds them.
+    pub(super) said: Said,
+}
+
+impl From<String> for Wording {
+    fn from(text: String) -> Self {
+        let said = read(&text);
+        Self { text, said }
     }
 }
 
-/// Where qmail tells which step was refused, the words about the step: they say more than the reply.
-pub(super) fn refused_step(words: &str) -> &str {
-    let told = words.contains("my name was rejected") || words.contains("sender was rejected");
-    let before = words.split("Remote host said").next().unwrap_or(words);
-    if told { before.trim() } else { behind(words) }
+impl Wording {
+    /// The text behind the first code, which is what the receiver said.
+    pub(super) fn behind(&self) -> &str {
+        let rest = without_talk(self.text[self.said.start..].trim());
+        if self.said.code.is_some() && !rest.is_empty() {
+            rest
+        } else {
+            without_talk(&self.text)
+        }
+    }
+
+    /// Where qmail tells which step was refused, the words about the step: they say more than the reply.
+    pub(super) fn refused_step(&self) -> Option<&str> {
+        static STEPS: AnyOf = AnyOf::new(&["my name was rejected", "sender was rejected"]);
+        let before = || self.text.split("Remote host said").next();
+        STEPS.is_in(&self.text).then(before)?.map(str::trim)
+    }
 }
 
 /// What words and codes mean, with the term that the report itself tells.
@@ -91,12 +113,15 @@ pub(super) fn is_fallback(rule: &str) -> bool {
     rule == "unknown" || rule.starts_with("code-") || rule.starts_with("basic-")
 }
 
-/// The codes that one word holds; `opens` says whether a reply may begin here.
-fn codes_of(word: &str, opens: bool) -> (Option<u16>, Option<EnhancedCode>) {
+/// The codes that one word holds; a reply may begin here, or behind the word `before`.
+fn codes_of(word: &str, before: Option<&str>) -> (Option<u16>, Option<EnhancedCode>) {
     let bare = word.trim_start_matches(['<', '(', '[', '"', '\'', '#', ':']);
-    let opens = opens || bare.len() < word.len();
+    let Some(b'2' | b'4' | b'5') = bare.bytes().next() else {
+        return (None, None);
+    };
     let digits = bare.bytes().take_while(u8::is_ascii_digit).count();
-    if digits == 3 && opens {
+    let opens = || bare.len() < word.len() || before.is_none_or(is_opening);
+    if digits == 3 && opens() {
         let rest = &bare[3..];
         let code = bare[..3]
             .parse()
@@ -125,26 +150,23 @@ fn enhanced_of(word: &str) -> Option<EnhancedCode> {
 
 /// Words without what mail systems append to the reply that they quote.
 fn without_talk(words: &str) -> &str {
-    let marks = [
+    static MARKS: AnyOf = AnyOf::new(&[
         " Giving up on ",
         " I'm not going to try again",
         " [SMTP Error Code",
         " [RCPT_TO]",
         " [MAIL_FROM]",
-    ];
-    let ends = marks.iter().filter_map(|mark| words.find(mark));
-    words[..ends.min().unwrap_or(words.len())].trim()
+    ]);
+    words[..MARKS.first(words).unwrap_or(words.len())].trim()
 }
 
 /// Whether a reply may begin behind this word.
 fn is_opening(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    let word = word.as_str();
+    let words = [
+        "<<<", "said", "replied", "error", "code", "returned", "smtp", "-",
+    ];
     word.ends_with([':', ';', '=', '"', '(', '[', '>'])
-        || matches!(
-            word,
-            "<<<" | "said" | "replied" | "error" | "code" | "returned" | "smtp" | "SMTP" | "-"
-        )
+        || words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -183,7 +205,11 @@ mod tests {
 
     #[test]
     fn what_the_receiver_said_stands_behind_the_code() {
-        assert_eq!(behind("host a said: 550 no such user"), "no such user");
-        assert_eq!(behind("no such user"), "no such user");
+        let check = |words: &str| {
+            let wording = Wording::from(words.to_owned());
+            assert_eq!(wording.behind(), "no such user", "{words}");
+        };
+        check("host a said: 550 no such user");
+        check("no such user");
     }
 }

@@ -4,7 +4,9 @@
 //! reporter's own form; the complainant is looked for in the returned letter as well.
 
 use super::{
-    address, arf, date,
+    address,
+    any_of::AnyOf,
+    arf, date,
     form::{self, Case},
     part::{Kind, Part},
 };
@@ -75,9 +77,9 @@ fn microsoft(case: &Case<'_, '_>) -> Option<Complaint> {
 
 /// Exim's words for people about a failed DMARC check, without a machine part.
 fn notice(case: &Case<'_, '_>) -> Option<Complaint> {
+    static SAYS: AnyOf = AnyOf::new(&["failed the published DMARC policy"]);
     let text = case.notice.text;
-    text.contains("failed the published DMARC policy")
-        .then_some(())?;
+    SAYS.is_in(text).then_some(())?;
     let field = |name: &str| {
         let mut values = text
             .lines()

@@ -4,7 +4,10 @@
 //! delay never suppresses, whatever its words; where codes and words of one report contradict each other about how long,
 //! the status field wins, because the reporter wrote it about this very letter. Decides nothing: see `policy::judge`.
 
-use super::{address, code};
+use super::{
+    address,
+    code::{self, Wording},
+};
 use crate::mail::{Action, EnhancedCode, Finding, Provider, Term, Told};
 
 /// So many wordings of one refusal are asked about.
@@ -22,7 +25,7 @@ pub(super) struct Draft {
     /// The status field.
     pub(super) status: Option<EnhancedCode>,
     /// The diagnostic words, the likelier first.
-    pub(super) words: Vec<String>,
+    pub(super) words: Vec<Wording>,
     /// The host that said them.
     pub(super) host: Option<String>,
 }
@@ -36,7 +39,7 @@ impl Draft {
             words: if words.is_empty() {
                 Vec::new()
             } else {
-                vec![words.to_owned()]
+                vec![words.to_owned().into()]
             },
             ..Self::default()
         }
@@ -49,12 +52,12 @@ impl Draft {
 
     /// Whether the words hold a code.
     pub(super) fn is_coded(&self) -> bool {
-        self.words.iter().any(|words| code::read(words).is_coded())
+        self.words.iter().any(|words| words.said.is_coded())
     }
 
     /// Whether the words are labels only.
     pub(super) fn is_silent(&self) -> bool {
-        self.words.iter().all(|words| words.ends_with(':'))
+        self.words.iter().all(|words| words.text.ends_with(':'))
     }
 
     /// Whether neither words nor status say what went wrong.
@@ -72,15 +75,12 @@ impl Draft {
     /// The finished noun. `otherwise` is the action where the report names none.
     pub(super) fn finish(self, otherwise: Action) -> Told {
         let action = self.action.unwrap_or(otherwise);
-        let said = self
-            .words
-            .iter()
-            .map(|words| code::read(words))
-            .find(code::Said::is_coded);
-        let said = said.unwrap_or_default();
+        let mut said = self.words.iter().map(|words| words.said);
+        let said = said.find(code::Said::is_coded).unwrap_or_default();
         let enhanced = status(self.status, said.enhanced);
         let (words, finding) = if action.arrived() {
-            (self.words.first().cloned().unwrap_or_default(), None)
+            let first = self.words.first().map(|words| words.text.clone());
+            (first.unwrap_or_default(), None)
         } else {
             self.understood(said.code, enhanced, action)
         };
@@ -125,13 +125,14 @@ impl Draft {
     /// The words in the order in which rules read them. A quoted reply counts before the talk about it, and one with its
     /// step of the talk before one without.
     fn candidates(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        all.sort_by_key(|words| !words.contains("(in reply to "));
+        let mut all: Vec<&Wording> = self.words.iter().collect();
+        all.sort_by_key(|words| !words.text.contains("(in reply to "));
         let mut candidates: Vec<&str> = Vec::new();
         for words in all {
-            let told = [code::refused_step(words), code::behind(words), words];
-            for words in told {
-                let seen = candidates.iter().any(|known| known.contains(words));
+            let step = words.refused_step().into_iter();
+            for words in step.chain([words.behind(), &words.text]) {
+                let holds = |known: &&str| known.len() >= words.len() && known.contains(words);
+                let seen = candidates.iter().any(holds);
                 if !seen && candidates.len() < CANDIDATES_MAX {
                     candidates.push(words);
                 }
@@ -145,14 +146,11 @@ impl Draft {
         let in_words = self
             .words
             .iter()
-            .flat_map(|words| words.split_whitespace().take(40));
-        let known = named.chain(in_words).map(|word| {
+            .flat_map(|words| words.text.split_whitespace().take(40));
+        let known = named.chain(in_words).filter(|word| word.contains('.'));
+        let known = known.map(|word| {
             let host = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-            if host.contains('.') {
-                Provider::of_mx(&host.to_ascii_lowercase())
-            } else {
-                Provider::Other
-            }
+            Provider::of_mx(&host.to_ascii_lowercase())
         });
         known
             .into_iter()

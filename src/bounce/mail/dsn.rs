@@ -6,6 +6,7 @@
 
 use super::{
     address,
+    code::Wording,
     draft::Draft,
     field::{Field, Fields},
 };
@@ -91,7 +92,7 @@ impl Block {
             also: names.collect(),
             action: self.action,
             status: self.status,
-            words: self.words,
+            words: self.words.into_iter().map(Wording::from).collect(),
             host: self.host,
         })
     }

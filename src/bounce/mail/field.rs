@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::decode;
+
 /// What stands behind so many fields is not a head that anybody meant to be read.
 pub(super) const FIELDS_MAX: usize = 400;
 /// RFC 5322 §2.1.1 allows a line 998 octets; a name needs far fewer.
@@ -159,7 +161,7 @@ fn without_end(line: &[u8]) -> &[u8] {
 /// A value on one line, trimmed, bytes that are not UTF-8 replaced.
 fn unfold(value: &[u8]) -> Cow<'_, str> {
     let value = value[..value.len().min(VALUE_MAX_BYTES)].trim_ascii();
-    let text = String::from_utf8_lossy(value);
+    let text = decode::lossy(value);
     if memchr(b'\n', value).is_none() {
         return text;
     }

@@ -7,6 +7,7 @@
 
 use super::{
     address,
+    any_of::AnyOf,
     draft::Draft,
     notice::{Line, Notice},
     phrase::Sign,
@@ -38,16 +39,16 @@ pub(super) fn read(notice: &Notice<'_>, own: &[String], armed: bool) -> Vec<Draf
 
 /// What the phrases of a notice say happened to all its recipients; `None` where they only fail.
 pub(super) fn action(notice: &Notice<'_>) -> Action {
-    let gave_up = [
+    static GAVE_UP: AnyOf = AnyOf::in_any_case(&[
         "giving up",
         "given up",
         "permanent error",
         "permanent failure",
-    ];
-    let lower = || notice.text.to_lowercase();
-    if notice.has(Sign::Delayed) && !gave_up.iter().any(|words| lower().contains(words)) {
+    ]);
+    static NOT: AnyOf = AnyOf::in_any_case(&["not "]);
+    if notice.has(Sign::Delayed) && !GAVE_UP.is_in(notice.text) {
         Action::Delayed
-    } else if notice.has(Sign::Delivered) && !lower().contains("not ") {
+    } else if notice.has(Sign::Delivered) && !NOT.is_in(notice.text) {
         Action::Delivered
     } else {
         Action::Failed

@@ -6,6 +6,7 @@
 //! known reporter does. Read `part` next, then `form`.
 
 mod address;
+mod any_of;
 mod arf;
 mod bounce;
 mod code;

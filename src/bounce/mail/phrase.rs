@@ -1,16 +1,19 @@
 //! The sentences by which reports for people are known.
 //!
-//! Owns the phrases and the one pass that finds them all (Aho-Corasick, so that a thousand phrases cost as much as ten).
-//! Promises: letter case of ASCII is ignored; a mark that ends the notice counts only on a line that looks like a mark.
-//! What follows from a phrase is for [`super::notice`].
+//! Owns the phrases and the one pass that finds them all ([`crate::bounce::finder`], so that a thousand phrases cost as much
+//! as ten). Promises: letter case of ASCII is ignored; of phrases that overlap the first counts, of those that begin
+//! together the longest; what stands behind the last phrase that was asked for is not looked at. What follows from a
+//! phrase is for [`super::notice`].
 
 mod lists;
 
-use std::sync::LazyLock;
+use std::{cmp::Reverse, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
-
+use crate::bounce::finder::{Finder, Usual};
 use lists::{DELAYED, DELIVERED, FAILED, REPORT, RETURNED, WRITERS};
+
+/// A text is looked at in pieces of this size: what follows the beginning of the returned letter need not be seen.
+const PIECE_BYTES: usize = 2048;
 
 /// What a phrase tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +45,65 @@ pub(super) struct Hit {
 
 /// Every phrase in a text, without overlaps, in order.
 pub(super) fn find(text: &str) -> impl Iterator<Item = Hit> {
-    BOOK.machine.find_iter(text).map(|found| Hit {
-        sign: BOOK.signs[found.pattern().as_usize()],
-        start: found.start(),
-        end: found.end(),
-    })
+    let mut search = Search {
+        text: text.as_bytes(),
+        from: 0,
+        found: Vec::new(),
+        told: 0,
+    };
+    std::iter::from_fn(move || search.next())
+}
+
+struct Search<'t> {
+    text: &'t [u8],
+    /// Where the next piece begins.
+    from: usize,
+    /// What the last piece holds, the first phrase last.
+    found: Vec<Hit>,
+    /// Where the last phrase that was told ends.
+    told: usize,
+}
+
+impl Search<'_> {
+    fn next(&mut self) -> Option<Hit> {
+        loop {
+            while let Some(hit) = self.found.pop() {
+                if hit.start >= self.told {
+                    self.told = hit.end;
+                    return Some(hit);
+                }
+            }
+            if self.from >= self.text.len() {
+                return None;
+            }
+            self.look();
+        }
+    }
+
+    /// Finds the phrases that begin in the next piece.
+    fn look(&mut self) {
+        let (begin, len) = (self.from, self.text.len());
+        let end = len.min(begin + PIECE_BYTES);
+        let piece = self.text[begin..len.min(end + BOOK.longest)].to_ascii_lowercase();
+        let found = &mut self.found;
+        BOOK.finder.each(&piece, |phrase, at| {
+            let start = begin + at;
+            if start < end {
+                let (sign, len) = BOOK.phrases[phrase];
+                let end = start + len;
+                found.push(Hit { sign, start, end });
+            }
+        });
+        found.sort_unstable_by_key(|hit| (Reverse(hit.start), hit.end));
+        self.from = end;
+    }
 }
 
 struct Book {
-    machine: AhoCorasick,
-    signs: Vec<Sign>,
+    finder: Finder,
+    /// The sign of each phrase and its length.
+    phrases: Vec<(Sign, usize)>,
+    longest: usize,
 }
 
 static BOOK: LazyLock<Book> = LazyLock::new(|| {
@@ -63,27 +115,35 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
     all.extend(of(Sign::Delivered, DELIVERED));
     all.extend(of(Sign::Report, REPORT));
     all.extend(of(Sign::Returned, RETURNED));
-    all.extend(
-        WRITERS
-            .iter()
-            .map(|(phrase, name)| (Sign::Writer(name), *phrase)),
-    );
+    let writers = WRITERS.iter();
+    all.extend(writers.map(|(phrase, name)| (Sign::Writer(name), *phrase)));
+    let words: Vec<&str> = all.iter().map(|(_, phrase)| *phrase).collect();
+    let mut usual = Usual::default();
+    for phrase in &words {
+        usual.count(phrase);
+    }
     #[expect(
         clippy::expect_used,
         reason = "the phrases are constants that every test builds"
     )]
-    let machine = AhoCorasickBuilder::new()
-        .ascii_case_insensitive(true)
-        .match_kind(aho_corasick::MatchKind::LeftmostLongest)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(all.iter().map(|(_, phrase)| phrase))
-        .expect("the phrases build one machine");
-    let signs = all.into_iter().map(|(sign, _)| sign).collect();
-    Book { machine, signs }
+    let finder = Finder::new(&words, &usual).expect("the phrases fit into a finder");
+    let phrases: Vec<(Sign, usize)> = all
+        .iter()
+        .map(|(sign, words)| (*sign, words.len()))
+        .collect();
+    let longest = phrases.iter().map(|(_, len)| *len).max().unwrap_or(0);
+    Book {
+        finder,
+        phrases,
+        longest,
+    }
 });
 
 #[cfg(test)]
 mod tests {
+    use aho_corasick::{AhoCorasick, MatchKind};
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -92,6 +152,25 @@ mod tests {
             .map(|hit| hit.sign)
             .collect();
         assert_eq!(signs, [Sign::Failed, Sign::Failed]);
+    }
+
+    proptest! {
+        #[test]
+        fn phrases_are_those_of_an_automaton_wherever_the_pieces_end(
+            words in prop::collection::vec(prop::sample::select([FAILED, REPORT, RETURNED, &["mail", " ", "ой"]].concat()), 0..40),
+            gap in 0..300_usize, upper in any::<bool>()
+        ) {
+            let text = words.join(&"~ é".repeat(gap));
+            let text = if upper { text.to_ascii_uppercase() } else { text };
+            let mut all = [FAILED, DELAYED, DELIVERED, REPORT, RETURNED].concat();
+            all.extend(WRITERS.iter().map(|(phrase, _)| *phrase));
+            let mut builder = AhoCorasick::builder();
+            builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
+            let automaton = builder.build(all).unwrap();
+            let expected: Vec<_> = automaton.find_iter(&text).map(|hit| (hit.start(), hit.end())).collect();
+            let found: Vec<_> = find(&text).map(|hit| (hit.start, hit.end)).collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Owns the signs by which daemons, vacation programs and readers of receipts are told from people. Promises: a sign
 //! alone makes no bounce; see [`super::read`] for how they are weighed.
 
-use super::{decode, field::Fields};
+use super::{any_of::AnyOf, decode, field::Fields};
 
 /// What the head of a mail tells.
 #[expect(
@@ -27,7 +27,7 @@ pub(super) struct Sender {
 }
 
 /// Names under which mail systems write.
-const DAEMONS: &[&str] = &[
+static DAEMONS: AnyOf = AnyOf::new(&[
     "mailer-daemon",
     "mailer_daemon",
     "mailerdaemon",
@@ -41,10 +41,10 @@ const DAEMONS: &[&str] = &[
     "smtp_mail_service",
     "mail administrator",
     "bounce@",
-];
+]);
 
 /// Subjects of delivery reports.
-const REPORTS: &[&str] = &[
+static REPORTS: AnyOf = AnyOf::new(&[
     "undeliver",
     "failure notice",
     "delivery fail",
@@ -91,10 +91,10 @@ const REPORTS: &[&str] = &[
     "投递失败",
     "errors from ",
     "mail could not",
-];
+]);
 
 /// Subjects of programs that answer for people.
-const ANSWERS: &[&str] = &[
+static ANSWERS: AnyOf = AnyOf::new(&[
     "automatic reply",
     "auto reply",
     "autoreply",
@@ -130,7 +130,7 @@ const ANSWERS: &[&str] = &[
     "respuesta automática",
     "自動返信",
     "自动回复",
-];
+]);
 
 impl Sender {
     /// Reads the head of a mail.
@@ -147,11 +147,11 @@ impl Sender {
             .get("Auto-Submitted")
             .map(|how| how.trim().to_ascii_lowercase());
         Self {
-            daemon: DAEMONS.iter().any(|name| from.contains(name)),
+            daemon: DAEMONS.is_in(&from),
             no_return: head
                 .get("Return-Path")
                 .is_some_and(|path| matches!(path.trim(), "" | "<>" | "<MAILER-DAEMON>")),
-            reports: REPORTS.iter().any(|words| subject.contains(words)),
+            reports: REPORTS.is_in(&subject),
             answers: answers(head, &subject),
             automatic: automatic.is_some_and(|how| how != "no"),
             names_failed: head.has("X-Failed-Recipients"),
@@ -172,11 +172,11 @@ fn answers(head: &Fields<'_>, subject: &str) -> bool {
         .map(|value| value.trim().to_ascii_lowercase());
     marks.iter().any(|name| head.has(name))
         || precedence.is_some_and(|how| how.replace('-', "_") == "auto_reply")
-        || ANSWERS.iter().any(|words| subject.contains(words))
+        || ANSWERS.is_in(subject)
 }
 
 /// Words by which challenge systems ask a sender to prove that it is a person.
-const CHALLENGES: &[&str] = &[
+static CHALLENGES: AnyOf = AnyOf::new(&[
     "is protected by",
     "confirm that you are",
     "verify that you are human",
@@ -186,15 +186,10 @@ const CHALLENGES: &[&str] = &[
     "challenge-response",
     "подтвердите, что вы",
     "подтверждения отправки",
-];
+]);
 
 /// Whether a text asks the sender to prove itself. Two of the words are needed: one alone stands in newsletters too.
 pub(super) fn challenges(text: &str) -> bool {
     let start = &text[..text.floor_char_boundary(4096)];
-    let lower = start.to_lowercase();
-    CHALLENGES
-        .iter()
-        .filter(|words| lower.contains(**words))
-        .count()
-        >= 2
+    CHALLENGES.count(&start.to_lowercase()) >= 2
 }

@@ -1,7 +1,7 @@
 //! All patterns of all rules, asked in one pass.
 //!
 //! Owns the matching. A pattern's alternatives are its *forms*; each form needs certain words ([`super::needed`]). One pass
-//! over the text finds all needed words of all forms ([`super::finder`]); only forms whose words are there are looked at
+//! over the text finds all needed words of all forms ([`crate::bounce::finder`]); only forms whose words are there are looked at
 //! closely, and most of those are their words and nothing more. Promises: the answer is that of asking every pattern by
 //! itself (a test); the time is that of the one pass for a text that says nothing, and linear for any text.
 
@@ -10,14 +10,12 @@ use std::collections::HashMap;
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::{
-    finder::{Finder, Usual},
-    needed::{self, Needed},
-};
+use super::needed::{self, Needed};
+use crate::bounce::finder::{Finder, Usual};
 
 /// Forms of all rules together; a set of them fits on the stack.
 const FORMS_MAX: usize = 64 * WORDS_OF_SET;
-const WORDS_OF_SET: usize = 32;
+const WORDS_OF_SET: usize = 16;
 /// The compiled form; far above what one needs, far below what a runaway repetition would take.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 
@@ -94,7 +92,7 @@ impl Forms {
     /// The forms whose words are in the text.
     fn hinted(&self, text: &str) -> Set {
         let (mut first, mut second) = (Set::default(), self.easy.clone());
-        self.words.each(text, |word| {
+        self.words.each(text.as_bytes(), |word, _| {
             let by = &self.needed_by[word];
             by.first.iter().for_each(|form| first.insert(*form));
             by.second.iter().for_each(|form| second.insert(*form));

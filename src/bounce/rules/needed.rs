@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::finder::Usual;
+use crate::bounce::finder::Usual;
 
 /// More spellings than this are not worth telling apart.
 const WORDS_MAX: usize = 256;
@@ -35,7 +35,7 @@ pub(super) fn of(hir: &Hir, usual: &Usual) -> Option<Needed> {
         .exact
         .map_or(found.needed, |words| vec![words])
         .into_iter();
-    let words = groups.next()?;
+    let words = shortest(groups.next()?);
     let worth_asking = |also: &Vec<String>| also.len() <= ALSO_MAX && usual.is_rare(also);
     let also = groups.next().filter(worth_asking).unwrap_or_default();
     let long_enough = words.iter().all(|word| !word.is_empty());
@@ -123,6 +123,8 @@ impl Search<'_> {
         }
         groups.push(row);
         groups.retain(|words| words.iter().all(|word| !word.is_empty()));
+        let groups = groups.into_iter().map(shortest);
+        let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|words| self.cost(words));
         groups.truncate(2);
         Found {
@@ -163,6 +165,18 @@ fn joined(before: &[String], after: &[String]) -> Vec<String> {
         joined.extend(after.iter().map(|end| format!("{start}{end}")));
     }
     joined
+}
+
+/// The words that hold none of the others: where a longer one is, a shorter one is too.
+fn shortest(mut words: Vec<String>) -> Vec<String> {
+    words.sort_by_key(String::len);
+    let mut kept: Vec<String> = Vec::new();
+    for word in words {
+        if !kept.iter().any(|shorter| word.contains(shorter.as_str())) {
+            kept.push(word);
+        }
+    }
+    kept
 }
 
 fn optional(inner: Found) -> Found {
@@ -207,7 +221,7 @@ mod tests {
         check("mailbox full", "whole mailbox full");
         check(
             "gr[ae]y-?list",
-            "whole gray-list|graylist|grey-list|greylist",
+            "whole graylist|greylist|gray-list|grey-list",
         );
         check(r"over quota\b", "part over quota");
         check("^no such user", "part no such user");
@@ -216,10 +230,8 @@ mod tests {
             "part  unknown and user|mailbox",
         );
         check("a+bcd", "part bcd");
-        check(
-            "(disk|hard)? ?full",
-            "whole disk full|diskfull|hard full|hardfull| full|full",
-        );
+        // A longer word says no more than the shorter one in it.
+        check("(disk|hard)? ?full", "whole full");
         check("(x+|longer) tail", "part  tail");
         check("over( all)* quota( now)+", "part  quota and over");
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the bridge. Promises: `mail-auth` never asks anybody, it finds all answers in the book; what it looks for in vain is
 //! noted there, and there is no verdict until the book has it. Two rules that it does not know are added: several records, and
-//! more than two names without anything (RFC 7208 §4.5, §4.6.4).
+//! more than two names without anything (RFC 7208 §4.5, §4.6.4); `exists` takes the detour of [`super::exists`].
 
 use std::{
     borrow::Borrow,
@@ -22,7 +22,7 @@ use mail_auth::{
     spf::{Spf, verify::SpfParameters},
 };
 
-use super::{is_spf, terms, walk::VOIDS_MAX};
+use super::{exists, is_spf, terms, walk::VOIDS_MAX};
 use crate::check::book::{Book, Data, Lookup, Question, key};
 
 /// The results of RFC 7208 §2.6.
@@ -187,7 +187,9 @@ impl ResolverCache<Box<str>, Txt> for Reader<'_> {
         };
         Some(match records.as_slice() {
             [] => absent(),
-            [record] if terms::parse(record).is_ok() => Txt::from(Spf::parse(record.as_bytes())),
+            [record] if terms::parse(record).is_ok() => {
+                Txt::from(Spf::parse(record.as_bytes()).map(exists::detoured))
+            }
             _ => Txt::Error(Error::ParseError),
         })
     }
@@ -251,15 +253,24 @@ reads!(Box<str>, Ipv4Addr, |reader, name| {
         Data::Address(IpAddr::V4(four)) => Some(*four),
         _ => None,
     };
+    let name = exists::meant(&name).map_or(name.clone(), str::to_owned);
     reader.find(Question::A(name.clone()), &name, address)
 });
 
 reads!(Box<str>, Ipv6Addr, |reader, name| {
-    let address = |data: &Data| match data {
+    let six = |data: &Data| match data {
         Data::Address(IpAddr::V6(six)) => Some(*six),
         _ => None,
     };
-    reader.find(Question::Aaaa(name.clone()), &name, address)
+    // Any address will do where one of IPv4 exists.
+    let any = |data: &Data| match data {
+        Data::Address(IpAddr::V4(_)) => Some(Ipv6Addr::UNSPECIFIED),
+        _ => None,
+    };
+    match exists::meant(&name) {
+        Some(name) => reader.find(Question::A(name.to_owned()), name, any),
+        None => reader.find(Question::Aaaa(name.clone()), &name, six),
+    }
 });
 
 impl ResolverCache<IpAddr, RecordSet<Box<str>>> for Reader<'_> {

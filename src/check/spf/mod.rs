@@ -4,6 +4,7 @@
 //! would pass to `mail-auth`, by way of [`evaluate()`].
 
 mod evaluate;
+mod exists;
 mod terms;
 mod walk;
 

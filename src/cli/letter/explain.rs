@@ -162,6 +162,7 @@ const fn meaning(cause: Cause) -> &'static str {
             "pace: all its ways were slower than their profiles (`postrider route explain`)"
         }
         Cause::Hold => "hold: a person held it (`postrider queue list`)",
+        Cause::QuietHours => "quiet hours: its reader was left alone at that time",
         Cause::Greylist => "greylist: the receiver lets newcomers wait",
         Cause::Throttle => "throttle: the receiver said that we are too fast",
         Cause::Retry => "retry: the receiver refused it for now, or was not reached",

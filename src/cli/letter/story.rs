@@ -22,7 +22,8 @@ pub(super) fn tell(view: &LetterView, history: &[HistoryLine], now: Timestamp) -
     story.happened(history);
     // Words that came later than the end do not change what it means.
     let ends = |line: &&HistoryLine| line.event.kind.name() == view.state.name();
-    let end = history.iter().rfind(ends).or(history.last());
+    let end = history.iter().rfind(ends).filter(|_| view.state.is_final());
+    let end = end.or(history.last());
     story.next(view, end, now);
     story.0
 }
@@ -84,14 +85,17 @@ impl Story {
     }
 
     fn next(&mut self, view: &LetterView, last: Option<&HistoryLine>, now: Timestamp) {
+        let before = last.map(|line| line.event.kind);
         let text = match (view.state, view.due_at) {
             (State::Queued, Some(due)) if due > now => {
+                let waits = match before {
+                    Some(EventKind::Postponed) => "its reader is left alone",
+                    _ => "waits",
+                };
                 let wait = span(due.since(now));
-                format!("next: waits until {} (in {wait})", moment(due))
+                format!("next: {waits} until {} (in {wait})", moment(due))
             }
-            (State::Queued, None)
-                if last.is_some_and(|line| line.event.kind == EventKind::Held) =>
-            {
+            (State::Queued, None) if before == Some(EventKind::Held) => {
                 "next: stays until its hold is released; see `postrider queue list`".to_owned()
             }
             (State::Queued, _) => "next: leaves as soon as a worker has room".to_owned(),

@@ -3,6 +3,11 @@
 //! Owns a walk over tags and words. Promises: linear, whatever the HTML is; what no browser shows (comments, styles, scripts)
 //! is no word.
 
+use std::{borrow::Cow, ops::Range, sync::LazyLock};
+
+use aho_corasick::AhoCorasick;
+use memchr::{memchr, memchr3, memmem};
+
 use super::{Flaws, link, rules};
 
 /// Links that are looked at; a letter with more of them has been complained about already.
@@ -10,16 +15,17 @@ const LINKS_MAX: usize = 500;
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub(super) struct Page<'h> {
     /// What readers see, entities as they stand.
     pub(super) words: String,
     pub(super) images: usize,
     /// Whether a link says that one can leave.
     pub(super) offers_leaving: bool,
-    links: Vec<(String, String)>,
-    without_alt: Option<String>,
+    /// Where each link leads, and which of the words show it.
+    links: Vec<(Cow<'h, str>, Range<usize>)>,
+    without_alt: Option<Cow<'h, str>>,
     embedded: bool,
-    plain_image: Option<String>,
+    plain_image: Option<Cow<'h, str>>,
     active: Option<&'static str>,
     sheet: bool,
 }
@@ -29,39 +35,48 @@ const ACTIVE: [&str; 8] = [
     "script", "iframe", "form", "object", "embed", "applet", "video", "audio",
 ];
 
-impl Page {
-    pub(super) fn read(html: &str) -> Self {
+/// Elements within a word.
+const INLINE: [&str; 8] = ["b", "i", "a", "span", "strong", "em", "font", "u"];
+
+/// What a link says by which one can leave.
+static LEAVING: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = [
+        "unsubscribe",
+        "opt out",
+        "отпис",
+        "отказаться от",
+        "abbestellen",
+        "abmelden",
+    ];
+    AhoCorasick::new(words).ok()
+});
+
+impl<'h> Page<'h> {
+    pub(super) fn read(html: &'h str) -> Self {
         let mut page = Self::default();
         let mut rest = html;
-        let mut open: Option<(String, usize)> = None;
-        while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
+        let mut open: Option<(Cow<'h, str>, usize)> = None;
+        while let Some(at) = memchr(b'<', rest.as_bytes()) {
             page.say(&rest[..at]);
             let after = &rest[at..];
             let end = end_of_tag(after);
             let whole = &after[..end];
-            let tag = whole
-                .strip_suffix('>')
-                .unwrap_or(whole)
-                .get(1..)
-                .unwrap_or("");
+            let tag = whole.strip_suffix('>').unwrap_or(whole);
+            let tag = tag.get(1..).unwrap_or("");
             rest = &after[end..];
             let (name, is_end) = name_of(tag);
-            match (name.as_str(), is_end) {
-                ("style" | "script" | "title", false) => rest = skip(rest, &name),
-                ("a", true) => page.close(&mut open),
-                ("a", false) => {
-                    page.close(&mut open);
-                    open = attribute(tag, "href").map(|href| (href, page.words.len()));
-                }
-                _ => {}
+            let is = |known: &&str| name.eq_ignore_ascii_case(known);
+            if is(&"a") {
+                page.close(&mut open);
+                let href = || Some((attribute(tag, "href")?, page.words.len()));
+                open = Some(is_end).filter(|is_end| !is_end).and_then(|_| href());
+            } else if !is_end && ["style", "script", "title"].iter().any(is) {
+                rest = skip(rest, name);
             }
             if !is_end {
-                page.element(&name, tag);
+                page.element(name, tag);
             }
-            if !matches!(
-                name.as_str(),
-                "b" | "i" | "a" | "span" | "strong" | "em" | "font" | "u"
-            ) {
+            if !INLINE.iter().any(is) {
                 page.words.push(' ');
             }
         }
@@ -74,69 +89,62 @@ impl Page {
         self.words.push_str(text);
     }
 
-    fn close(&mut self, open: &mut Option<(String, usize)>) {
+    fn close(&mut self, open: &mut Option<(Cow<'h, str>, usize)>) {
         let Some((href, from)) = open.take() else {
             return;
         };
-        let shown = self.words.get(from..).unwrap_or("").trim().to_owned();
-        let lower = shown.to_lowercase();
-        let leaving = [
-            "unsubscribe",
-            "opt out",
-            "отпис",
-            "отказаться от",
-            "abbestellen",
-            "abmelden",
-        ];
-        self.offers_leaving |= leaving.iter().any(|word| lower.contains(word));
+        let shown = self.words.get(from..).unwrap_or("");
+        let says = |lower: &str| LEAVING.as_ref().is_some_and(|words| words.is_match(lower));
+        self.offers_leaving = self.offers_leaving || says(&shown.to_lowercase());
         if self.links.len() < LINKS_MAX {
-            self.links.push((href, shown));
+            self.links.push((href, from..self.words.len()));
         }
     }
 
-    fn element(&mut self, name: &str, tag: &str) {
-        if let Some(active) = ACTIVE.iter().find(|active| **active == name) {
+    fn element(&mut self, name: &str, tag: &'h str) {
+        if let Some(active) = ACTIVE
+            .iter()
+            .find(|active| active.eq_ignore_ascii_case(name))
+        {
             self.active = self.active.or(Some(active));
         }
-        if name == "link"
-            && attribute(tag, "rel").is_some_and(|rel| rel.eq_ignore_ascii_case("stylesheet"))
-        {
-            self.sheet = true;
+        if name.eq_ignore_ascii_case("link") {
+            let rel = attribute(tag, "rel");
+            self.sheet |= rel.is_some_and(|rel| rel.eq_ignore_ascii_case("stylesheet"));
         }
-        if name != "img" {
-            return;
+        if name.eq_ignore_ascii_case("img") {
+            self.image(tag);
         }
-        let source = attribute(tag, "src").unwrap_or_default();
+    }
+
+    fn image(&mut self, tag: &'h str) {
+        let [source, alt, width, height] = values(tag, ["src", "alt", "width", "height"]);
+        let source = source.unwrap_or_default();
         // Pixels that count openings are not for eyes.
-        let is_pixel = attribute(tag, "width").as_deref() == Some("1")
-            || attribute(tag, "height").as_deref() == Some("1");
+        let is_pixel = width.as_deref() == Some("1") || height.as_deref() == Some("1");
         self.images += usize::from(!is_pixel);
-        if attribute(tag, "alt").is_none() && !is_pixel {
+        if alt.is_none() && !is_pixel {
             self.without_alt.get_or_insert_with(|| source.clone());
         }
-        let lower: String = source
-            .chars()
-            .take(8)
-            .collect::<String>()
-            .to_ascii_lowercase();
-        self.embedded |= lower.starts_with("data:");
-        if lower.starts_with("http://") {
+        self.embedded |= begins(&source, "data:");
+        if begins(&source, "http://") {
             self.plain_image.get_or_insert(source);
         }
     }
 
     pub(super) fn look(&self, flaws: &mut Flaws) {
         for (href, shown) in &self.links {
-            link::look(href, shown, flaws);
+            let shown = self.words.get(shown.clone()).unwrap_or("");
+            link::look(href, shown.trim(), flaws);
         }
         if let Some(source) = &self.without_alt {
-            flaws.add(&rules::IMAGE_ALT, source.as_str());
+            flaws.add(&rules::IMAGE_ALT, source.as_ref());
         }
         if self.embedded {
             flaws.add(&rules::IMAGE_DATA, "an image with a data: address");
         }
         if let Some(source) = &self.plain_image {
-            flaws.add(&rules::IMAGE_HTTP, source.as_str());
+            flaws.add(&rules::IMAGE_HTTP, source.as_ref());
         }
         if let Some(name) = self.active {
             flaws.add(&rules::ACTIVE, format!("<{name}>"));
@@ -147,89 +155,122 @@ impl Page {
     }
 }
 
+fn begins(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
 /// Where the tag that begins this text ends: behind its `>`, quotes minded; comments whole.
 fn end_of_tag(text: &str) -> usize {
     if let Some(inner) = text.strip_prefix("<!--") {
-        return memchr::memmem::find(inner.as_bytes(), b"-->").map_or(text.len(), |at| at + 7);
+        return memmem::find(inner.as_bytes(), b"-->").map_or(text.len(), |at| at + 7);
     }
-    let mut quote = None;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match (quote, byte) {
-            (None, b'>') => return at + 1,
-            (None, b'"' | b'\'') if text.as_bytes()[at - 1] == b'=' => quote = Some(byte),
-            (Some(open), byte) if open == byte => quote = None,
-            _ => {}
+    let bytes = text.as_bytes();
+    let mut from = 1;
+    while let Some(at) = memchr3(b'>', b'"', b'\'', &bytes[from..]) {
+        let at = from + at;
+        from = at + 1;
+        if bytes[at] == b'>' {
+            return from;
+        }
+        if bytes[at - 1] == b'=' {
+            let Some(close) = memchr(bytes[at], &bytes[from..]) else {
+                break;
+            };
+            from += close + 1;
         }
     }
     text.len()
 }
 
-fn name_of(tag: &str) -> (String, bool) {
+/// The name of an element, as written, and whether this is its end.
+fn name_of(tag: &str) -> (&str, bool) {
     let (tag, is_end) = match tag.strip_prefix('/') {
         Some(rest) => (rest, true),
         None => (tag, false),
     };
-    let end = tag
-        .find(|c: char| !c.is_ascii_alphanumeric())
-        .unwrap_or(tag.len());
-    (tag[..end.min(16)].to_ascii_lowercase(), is_end)
+    let end = tag.bytes().position(|byte| !byte.is_ascii_alphanumeric());
+    (&tag[..end.unwrap_or(tag.len()).min(16)], is_end)
 }
 
 /// Behind the end of an element whose content is not text.
 fn skip<'a>(rest: &'a str, name: &str) -> &'a str {
-    let close = format!("</{name}");
-    let mut from = 0;
-    while let Some(at) = memchr::memmem::find(&rest.as_bytes()[from..], b"</") {
-        let here = from + at;
-        let is_close = rest
-            .get(here..here + close.len())
-            .is_some_and(|tag| tag.eq_ignore_ascii_case(&close));
-        if is_close {
-            return &rest[here..];
-        }
-        from = here + 2;
-    }
-    ""
+    let ends = memmem::find_iter(rest.as_bytes(), b"</");
+    let is_close = |here: &usize| {
+        let closed = rest.get(here + 2..here + 2 + name.len());
+        closed.is_some_and(|closed| closed.eq_ignore_ascii_case(name))
+    };
+    let mut closes = ends.filter(is_close);
+    closes.next().map_or("", |here| &rest[here..])
 }
 
 /// The value of an attribute; empty where it has none.
-fn attribute(tag: &str, name: &str) -> Option<String> {
-    let mut rest = tag;
-    while let Some(at) = rest.find(|c: char| c.is_ascii_whitespace()) {
-        rest = rest[at..].trim_start();
-        let end = rest
-            .find(|c: char| c == '=' || c == '/' || c.is_ascii_whitespace())
-            .unwrap_or(rest.len());
-        let is_it = rest[..end].eq_ignore_ascii_case(name);
-        let after = rest[end..].trim_start();
-        let Some(value) = after.strip_prefix('=').map(str::trim_start) else {
-            if is_it {
-                return Some(String::new());
+fn attribute<'h>(tag: &'h str, name: &str) -> Option<Cow<'h, str>> {
+    let [value] = values(tag, [name]);
+    value
+}
+
+/// The values of attributes, of each the first.
+fn values<'h, const N: usize>(tag: &'h str, names: [&str; N]) -> [Option<Cow<'h, str>>; N] {
+    let mut values = [const { None }; N];
+    for (name, value) in (Attributes {
+        rest: tag,
+        inside: false,
+    }) {
+        for (known, place) in names.iter().zip(&mut values) {
+            if place.is_none() && name.eq_ignore_ascii_case(known) {
+                *place = Some(plain(value));
             }
-            rest = &rest[end..];
-            continue;
-        };
-        let (value, behind) = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => value[1..].split_once(quote).unwrap_or((&value[1..], "")),
-            _ => value.split_at(
-                value
-                    .find(|c: char| c.is_ascii_whitespace())
-                    .unwrap_or(value.len()),
-            ),
-        };
-        if is_it {
-            return Some(value.replace("&amp;", "&"));
         }
-        if behind.is_empty() {
-            return None;
-        }
-        // What follows a quote need not be set off.
-        if !behind.starts_with(|c: char| c.is_ascii_whitespace()) {
-            return attribute(&format!(" {behind}"), name);
-        }
-        rest = behind;
     }
-    None
+    values
+}
+
+fn plain(value: &str) -> Cow<'_, str> {
+    if value.contains('&') {
+        Cow::Owned(value.replace("&amp;", "&"))
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+/// The attributes of a tag, each with its value.
+struct Attributes<'h> {
+    rest: &'h str,
+    /// Whether a name may begin here: what follows a quote need not be set off.
+    inside: bool,
+}
+
+impl<'h> Iterator for Attributes<'h> {
+    type Item = (&'h str, &'h str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let is_space = |byte: u8| byte.is_ascii_whitespace();
+        if !self.inside {
+            let at = self.rest.bytes().position(is_space)?;
+            self.rest = &self.rest[at..];
+        }
+        self.inside = false;
+        let rest = self.rest.trim_start();
+        let end = rest
+            .bytes()
+            .position(|b| b == b'=' || b == b'/' || is_space(b));
+        let (name, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let Some(value) = behind.trim_start().strip_prefix('=') else {
+            self.rest = behind;
+            return Some((name, ""));
+        };
+        let value = value.trim_start();
+        let (value, behind) = match value.bytes().next() {
+            Some(quote @ (b'"' | b'\'')) => value[1..]
+                .split_once(char::from(quote))
+                .unwrap_or((&value[1..], "")),
+            _ => value.split_at(value.bytes().position(is_space).unwrap_or(value.len())),
+        };
+        self.rest = behind;
+        self.inside = !behind.is_empty();
+        Some((name, value))
+    }
 }
 
 #[cfg(test)]
@@ -248,13 +289,11 @@ mod tests {
             page.words.split_whitespace().collect::<Vec<_>>().join(" "),
             "Hello Anna Unsubscribe here"
         );
-        assert_eq!(
-            page.links,
-            [(
-                "https://e.example/a?x=1&y=2".to_owned(),
-                "Unsubscribe here".to_owned()
-            )]
-        );
+        let [(href, shown)] = page.links.as_slice() else {
+            panic!("{:?}", page.links)
+        };
+        assert_eq!(href, "https://e.example/a?x=1&y=2");
+        assert_eq!(&page.words[shown.clone()], "Unsubscribe here");
         assert!(page.offers_leaving);
         assert_eq!(
             (page.images, page.without_alt.as_deref()),

@@ -37,11 +37,7 @@ const DESKS: [&str; 5] = [
 
 pub(super) fn look(target: &str, shown: &str, flaws: &mut Flaws) {
     let target = target.trim();
-    let lower: String = target
-        .chars()
-        .take(300)
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let lower = start(target).to_ascii_lowercase();
     if ["mailto:", "tel:", "cid:", "sms:"]
         .iter()
         .any(|scheme| lower.starts_with(scheme))
@@ -71,7 +67,7 @@ pub(super) fn look(target: &str, shown: &str, flaws: &mut Flaws) {
     if DESKS.contains(&host) || is_within(host, "local") || is_within(host, "test") {
         flaws.add(&rules::LINK_DESK, target);
     }
-    if host.parse::<IpAddr>().is_ok() {
+    if host.starts_with(|c: char| c.is_ascii_digit()) && host.parse::<IpAddr>().is_ok() {
         flaws.add(&rules::LINK_ADDRESS, target);
     }
     if SHORTENERS.contains(&host) {
@@ -87,6 +83,12 @@ pub(super) fn look(target: &str, shown: &str, flaws: &mut Flaws) {
             format!("shows {claimed}, leads to {host}"),
         );
     }
+}
+
+/// The first 300 characters: no host stands behind them.
+fn start(target: &str) -> &str {
+    let behind = target.char_indices().nth(300);
+    behind.map_or(target, |(end, _)| &target[..end])
 }
 
 /// Whether a host lies below a top-level name.

@@ -11,6 +11,8 @@ mod link;
 pub mod rules;
 mod variable;
 
+use std::collections::BTreeSet;
+
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 
 pub use gate::{Gate, Looked};
@@ -25,6 +27,9 @@ const LINE_MAX: usize = 998;
 const SUBJECT_CHARS: usize = 70;
 /// Below so many characters beside an image a letter is an image.
 const WORDS_BESIDE_IMAGE: usize = 120;
+
+/// So many of the longer words tell whether text and HTML are the same letter.
+const LONG_WORDS: usize = 2_000;
 
 /// A message with what is known about it.
 #[derive(Clone, Copy, Debug)]
@@ -197,19 +202,27 @@ fn parts(draft: &Draft<'_>, message: &Message<'_>, flaws: &mut Flaws) {
 
 /// Whether a text is not the same letter as its HTML: less than a third of the longer words are in it.
 fn is_another(text: &str, words: &str) -> bool {
-    let long = |text: &str| -> std::collections::BTreeSet<u64> {
-        let each = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| word.len() > 4);
-        each.take(2_000).map(hash).collect()
-    };
-    let (wanted, there) = (long(words), long(text));
+    let (wanted, there) = (long_words(words), long_words(text));
     wanted.len() >= 12 && wanted.intersection(&there).count() * 3 < wanted.len()
 }
 
+/// The longer words of a text, hashed.
+fn long_words(text: &str) -> BTreeSet<u64> {
+    let is_long = |word: &&[u8]| word.len() > 4;
+    // What is ASCII need not be taken apart into characters first.
+    if text.is_ascii() {
+        let bytes = text.as_bytes();
+        let each = bytes.split(|byte| !byte.is_ascii_alphanumeric());
+        return each.filter(is_long).take(LONG_WORDS).map(hash).collect();
+    }
+    let each = text.split(|c: char| !c.is_alphanumeric());
+    let each = each.map(str::as_bytes).filter(is_long);
+    each.take(LONG_WORDS).map(hash).collect()
+}
+
 /// FNV-1a: words are compared, not kept.
-fn hash(word: &str) -> u64 {
-    word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+fn hash(word: &[u8]) -> u64 {
+    word.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
     })
 }

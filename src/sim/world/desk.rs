@@ -20,7 +20,7 @@ use crate::{
     dkim::{self, DnsRecord, KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust, feedback::FeedbackDesk},
     mail::{Domain, InDoubt, LetterId},
-    policy::{Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
+    policy::{QuietHours, Retry, Shaping, StreamKind, StreamPolicy, warmup::Plans},
     route::{Family, FixedRoutes, Source, TlsPolicy},
     smtp::Timeouts,
     token::{Addresses, Kind, TokenKey, Tokens},
@@ -84,6 +84,8 @@ pub(super) struct Habits {
     pub(super) give_up: Duration,
     /// A source beside the usual one that is warmed up, and how; nodes have no other than that when `is_alone`.
     pub(super) new_source: Option<NewSource>,
+    /// When readers are left alone.
+    pub(super) quiet: Option<QuietHours>,
 }
 
 /// A source that nobody knows.
@@ -103,6 +105,7 @@ impl Default for Habits {
             has_one_source: false,
             give_up: GIVE_UP,
             new_source: None,
+            quiet: None,
         }
     }
 }
@@ -116,6 +119,10 @@ pub(super) fn desk(node: usize, limits: Limits, habits: &Habits) -> Result<Desk,
             style: style(name, kind)?,
             pool: Vec::new(),
             lint: Gate::Off,
+            quiet: habits
+                .quiet
+                .clone()
+                .filter(|_| kind != StreamKind::Transactional),
         };
         Ok((name.to_owned(), stream))
     });

@@ -23,6 +23,8 @@ pub mod pace;
 mod pipe;
 mod plug;
 mod post;
+#[cfg(test)]
+mod quiet;
 mod report;
 mod setting;
 pub mod store;

@@ -73,6 +73,7 @@ impl PaceWorld {
             has_one_source: true,
             give_up: self.lasts * 2,
             new_source: None,
+            quiet: None,
         };
         Ok(self.seen(&run(&setting, terms)?))
     }

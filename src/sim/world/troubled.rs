@@ -291,7 +291,7 @@ impl Store for StoreLine {
 
     async fn park(&self, letters: &[Parked], now: Timestamp) -> Result<(), StoreError> {
         let letters = letters.to_vec();
-        let doing = format!("holding {} letters", letters.len());
+        let doing = format!("putting {} letters aside", letters.len());
         let statement =
             move |server: &Server| server.store.change(|tables| tables.park(&letters, now));
         self.ask(doing, statement).await

@@ -96,6 +96,7 @@ impl WarmWorld {
                 warmups: Plans::new(vec![plan]),
                 is_alone: self.is_alone,
             }),
+            quiet: None,
         };
         Ok(self.seen(&run(&setting, terms)?))
     }

@@ -1,9 +1,13 @@
 //! Exim about an address that it could not parse: `a@b.example <c@d.example>: malformed address: ...`.
 
 use super::Case;
-use crate::bounce::mail::{address, draft::Draft};
+use crate::bounce::mail::{address, any_of::AnyOf, draft::Draft};
 
 pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
+    static HERE: AnyOf = AnyOf::new(&[": malformed address:"]);
+    if !HERE.is_in(case.notice.text) {
+        return Vec::new();
+    }
     let line = case
         .notice
         .text

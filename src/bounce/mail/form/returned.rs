@@ -1,7 +1,7 @@
 //! Notices that name no recipient: it is told by `X-Failed-Recipients`, or it is the one to whom the returned letter went.
 
 use super::Case;
-use crate::bounce::mail::{address, draft::Draft, original};
+use crate::bounce::mail::{address, code::Wording, draft::Draft, original};
 
 /// The recipients that the head of the report names.
 pub(super) fn named_in_head(case: &Case<'_, '_>) -> Vec<Draft> {
@@ -20,6 +20,7 @@ fn drafts(case: &Case<'_, '_>, list: Vec<String>) -> Vec<Draft> {
     let mut words = super::replies(case.notice);
     words.extend(group(case));
     words.push(super::words(case.notice));
+    let words: Vec<Wording> = words.into_iter().map(Wording::from).collect();
     let draft = |address: String| Draft {
         address,
         words: words.clone(),

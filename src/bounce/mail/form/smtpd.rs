@@ -1,11 +1,12 @@
 //! The talk that Postfix sends to its postmaster: `In:` and `Out:` lines of a session that went wrong.
 
 use super::Case;
-use crate::bounce::mail::{address, draft::Draft};
+use crate::bounce::mail::{address, any_of::AnyOf, draft::Draft};
 
 pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
+    static OUT: AnyOf = AnyOf::new(&[" Out: "]);
     let text = case.notice.text;
-    if !text.contains(" Out: ") || !text.contains(" In: ") {
+    if !OUT.is_in(text) || !text.contains(" In: ") {
         return Vec::new();
     }
     let mut drafts: Vec<Draft> = Vec::new();
@@ -24,7 +25,7 @@ pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
         }
     }
     for draft in &mut drafts {
-        draft.words.push(trouble.clone());
+        draft.words.push(trouble.clone().into());
     }
     drafts
 }

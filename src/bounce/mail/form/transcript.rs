@@ -3,12 +3,13 @@
 //! Owns old Sendmail (5.x), which has no list of addresses, and gateways that write like it.
 
 use super::Case;
-use crate::bounce::mail::{address, draft::Draft, reply};
+use crate::bounce::mail::{address, any_of::AnyOf, draft::Draft, reply};
 
 pub(super) fn read(case: &Case<'_, '_>) -> Vec<Draft> {
+    static HERE: AnyOf = AnyOf::in_any_case(&["transcript of session follows"]);
+    static OTHER: AnyOf = AnyOf::in_any_case(&["fatal errors -----"]);
     let text = case.notice.text;
-    let lower = text.to_ascii_lowercase();
-    if !lower.contains("transcript of session follows") || lower.contains("fatal errors -----") {
+    if !HERE.is_in(text) || OTHER.is_in(text) {
         return Vec::new();
     }
     let mut talk = Talk::default();

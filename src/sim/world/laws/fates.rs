@@ -73,7 +73,8 @@ fn is_terminal(event: &Event) -> bool {
         | EventKind::Unsubscribed
         | EventKind::Reported
         | EventKind::Held
-        | EventKind::Released => false,
+        | EventKind::Released
+        | EventKind::Postponed => false,
         EventKind::InDoubt => event.due.is_none(),
         EventKind::Delivered
         | EventKind::Bounced

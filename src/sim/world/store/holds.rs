@@ -1,10 +1,10 @@
-//! Holds: the twin of `store/holds.rs`.
+//! Letters that are put aside: the twin of `store/holds.rs` and `store/quiet.rs`.
 //!
 //! Owns those statements. Promises: as there, a letter goes only under a hold that is in force at that moment.
 
 use super::tables::{Queued, Tables};
 use crate::{
-    mail::{Event, EventKind, Hold, HoldId, HoldOn, LetterId, Timestamp},
+    mail::{Aside, Event, EventKind, Hold, HoldId, HoldOn, LetterId, Quiet, Timestamp},
     port::Parked,
 };
 
@@ -38,30 +38,51 @@ impl Tables {
 
     pub(in super::super) fn park(&mut self, letters: &[Parked], now: Timestamp) {
         for parked in letters {
-            let words = self.words(parked.hold);
-            let valid = self.letters.get(&parked.id);
-            let until = valid.and_then(|row| row.letter.valid_until);
-            let Some(queued) = self.queue.get_mut(&parked.id) else {
-                continue;
-            };
-            if queued.lease != Some(parked.lease) {
-                continue;
+            match &parked.aside {
+                Aside::Hold(hold) => self.hold(parked, *hold, now),
+                Aside::Quiet(quiet) => self.put_off(parked, quiet, now),
             }
-            queued.lease = None;
-            queued.ready = words.is_none();
-            queued.hold = words.is_some().then_some(parked.hold);
-            queued.due = if words.is_some() {
-                until.unwrap_or(FAR)
-            } else {
-                now
+        }
+    }
+
+    fn put_off(&mut self, parked: &Parked, quiet: &Quiet, now: Timestamp) {
+        let queued = self.queue.get_mut(&parked.id);
+        let Some(queued) = queued.filter(|queued| queued.lease == Some(parked.lease)) else {
+            return;
+        };
+        queued.lease = None;
+        queued.ready = false;
+        queued.due = quiet.until;
+        let postponed = Event {
+            text: Some(quiet.why.clone()),
+            due: Some(quiet.until),
+            ..Event::bare(now, EventKind::Postponed)
+        };
+        self.history(parked.id, postponed);
+    }
+
+    fn hold(&mut self, parked: &Parked, hold: HoldId, now: Timestamp) {
+        let words = self.words(hold);
+        let valid = self.letters.get(&parked.id);
+        let until = valid.and_then(|row| row.letter.valid_until);
+        let queued = self.queue.get_mut(&parked.id);
+        let Some(queued) = queued.filter(|queued| queued.lease == Some(parked.lease)) else {
+            return;
+        };
+        queued.lease = None;
+        queued.ready = words.is_none();
+        queued.hold = words.is_some().then_some(hold);
+        queued.due = if words.is_some() {
+            until.unwrap_or(FAR)
+        } else {
+            now
+        };
+        if words.is_some() {
+            let event = Event {
+                text: words,
+                ..Event::bare(now, EventKind::Held)
             };
-            if words.is_some() {
-                let held = Event {
-                    text: words,
-                    ..Event::bare(now, EventKind::Held)
-                };
-                self.history(parked.id, held);
-            }
+            self.history(parked.id, event);
         }
     }
 
