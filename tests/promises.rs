@@ -41,6 +41,8 @@ mod pool;
 #[path = "promises/process.rs"]
 #[expect(dead_code, reason = "the tests of faults use the rest")]
 mod process;
+#[path = "promises/quiet.rs"]
+mod quiet;
 #[path = "wire/receiver.rs"]
 #[expect(dead_code, reason = "the tests of the wire use the rest")]
 mod receiver;

@@ -117,7 +117,7 @@ impl World {
     pub(crate) async fn settled(&self) {
         self.until("the queue is empty", async || {
             let queue = self.queue().await;
-            queue.ready + queue.waiting + queue.held + queue.leased == 0
+            queue.ready + queue.waiting + queue.quiet + queue.held + queue.leased == 0
         })
         .await;
     }

@@ -51,6 +51,8 @@ struct Row {
     bounced: f64,
     ready: i64,
     waiting: i64,
+    /// Of those that wait.
+    quiet: i64,
     held: i64,
     oldest_at: Option<Timestamp>,
 }
@@ -74,6 +76,7 @@ impl Row {
             Cause::Work => {}
             _ => self.waiting += line.letters,
         }
+        self.quiet += i64::from(line.cause == Cause::QuietHours) * line.letters;
         self.oldest_at = [self.oldest_at, line.oldest_at].into_iter().flatten().min();
     }
 }
@@ -146,7 +149,7 @@ pub(super) fn draw(look: &Look, order: Order) -> String {
 
 fn head(look: &Look, all: &Row) -> String {
     format!(
-        "{}  {:.1} delivered/s  {:.1} deferred/s  {:.1} bounced/s, over {}\nqueue: {} ready, {} waiting, {} held, oldest {}; counted {} ago",
+        "{}  {:.1} delivered/s  {:.1} deferred/s  {:.1} bounced/s, over {}\nqueue: {} ready, {} waiting ({} in quiet hours), {} held, oldest {}; counted {} ago",
         moment(look.at),
         all.delivered,
         all.deferred,
@@ -154,6 +157,7 @@ fn head(look: &Look, all: &Row) -> String {
         span(look.over),
         all.ready,
         all.waiting,
+        all.quiet,
         all.held,
         age(all.oldest_at, look.at),
         span(look.counted_ago),
@@ -220,7 +224,7 @@ pub(super) fn wire(look: &Look) -> Value {
     let row = |row: &Row| {
         json!({"delivered_per_second": row.delivered, "deferred_per_second": row.deferred,
             "bounced_per_second": row.bounced, "ready": row.ready, "waiting": row.waiting, "held": row.held,
-            "oldest_at": row.oldest_at.map(|at| at.to_string())})
+            "quiet_hours": row.quiet, "oldest_at": row.oldest_at.map(|at| at.to_string())})
     };
     let providers = rows.iter().map(|(name, figures)| {
         let mut wire = row(figures);
@@ -298,6 +302,7 @@ mod tests {
                 providers: vec![
                     waiting(Some("google"), Cause::Queue, 70),
                     waiting(Some("mailru"), Cause::Throttle, 4_000),
+                    waiting(Some("mailru"), Cause::QuietHours, 20),
                     waiting(Some("mailru"), Cause::Hold, 12),
                     waiting(None, Cause::Schedule, 5),
                     waiting(None, Cause::Work, 3),
