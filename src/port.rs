@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use self::{
     brake::BrakeStore,
     journal::{Claim, Journal, JournalError, Legacy, Word},
-    lease::{LaneRoom, LeaseAsk, URGENT},
+    lease::{Cursor, LaneRoom, LeaseAsk, URGENT},
     net::{Dial, Dns, HostAnswer, MxAnswer, Tlsa, TlsaAnswer, Wire},
     pace::{Beat, Heard, NodeId},
     tls::{KeptPolicy, TlsCount, TlsStore},
@@ -81,8 +81,8 @@ pub struct AdoptAsk {
 pub struct Leased {
     /// The letters, now ours until the lease ends.
     pub letters: Vec<LeasedLetter>,
-    /// Where this look ended; `None` when it saw every lane.
-    pub resume: Option<Lane>,
+    /// Where this look ended; `None` when it came to the last lane.
+    pub resume: Option<Cursor>,
 }
 
 /// One claimed letter with what the engine needs to judge it.

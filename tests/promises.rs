@@ -12,6 +12,8 @@
 mod bad;
 #[path = "promises/brake.rs"]
 mod brake;
+#[path = "promises/chunks.rs"]
+mod chunks;
 #[path = "promises/crash.rs"]
 mod crash;
 #[path = "promises/desk.rs"]

@@ -21,7 +21,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    app::desk,
+    app::{desk, pacing::day_of},
     config::{self, Config},
     mail::{Address, Hold, HoldOn},
     policy::{StreamKind, Zone, suppress::stops},
@@ -99,7 +99,8 @@ impl WhyNot {
             ];
             if let Ok(way) = &way {
                 gates.push(way::pace(way, &sources, &routes));
-                gates.push(way::daily(way, &sources, &routes));
+                let caps = way::caps(&session.store, way, &sources, day_of(now())).await?;
+                gates.push(way::daily(way, &sources, &routes, &caps));
             }
             Ok(gates)
         })

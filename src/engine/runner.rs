@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::{crew::Crew, dispatch::Dispatch, keeper::give_back_lost, ledger::End};
 use crate::port::{
-    Clock, Dice, Journal, Lane, LaneRoom, LeaseAsk, LeaseId, Leased, LeasedLetter, Store, URGENT,
-    Watch, World,
+    Clock, Cursor, Dice, Journal, Lane, LaneRoom, LeaseAsk, LeaseId, Leased, LeasedLetter, Store,
+    URGENT, Watch, World,
 };
 
 /// How long a quiet engine sleeps without a call from the store.
@@ -70,7 +70,7 @@ enum Next {
 /// What one beat leaves to the next.
 struct Pulse {
     /// Where the last look at the lanes ended.
-    resume: Option<Lane>,
+    resume: Option<Cursor>,
     /// The store did not answer the last lease.
     in_trouble: bool,
     /// Octets of a letter, as the last leases brought them.
@@ -171,6 +171,9 @@ impl Pulse {
             if got >= want || self.resume.is_some() {
                 return Next::Now;
             }
+        } else if matches!(self.resume, Some(Cursor::Within(..))) {
+            // The rest of this walk over the lanes; it has an end, and then one waits.
+            return Next::Now;
         } else if is_empty && self.resume.is_none() {
             return Next::WhenCalled(QUIET);
         }
@@ -194,7 +197,7 @@ async fn lease<W: World>(
     crew: &Arc<Crew<W>>,
     (want, priority_max): (usize, u8),
     octets: usize,
-    after: Option<Lane>,
+    after: Option<Cursor>,
 ) -> Result<Leased, ()> {
     let now = crew.world.clock().now();
     let (id, until) = (
@@ -222,6 +225,7 @@ async fn lease<W: World>(
         priority_max,
         after,
     };
+    let went_on = matches!(after, Some(Cursor::Within(..)));
     // Before the question: a suppression that commits while it is answered may be missing in the answer.
     let heard = crew.ledger.heard();
     let begun = Instant::now();
@@ -237,7 +241,7 @@ async fn lease<W: World>(
     };
     crew.ledger.enter(id, &leased.letters, end, heard);
     let lanes: HashSet<Lane> = leased.letters.iter().map(|letter| letter.lane).collect();
-    let were_all_asked = leased.resume.is_none() && priority_max == PRIORITY_MAX;
+    let were_all_asked = leased.resume.is_none() && !went_on && priority_max == PRIORITY_MAX;
     crew.pace
         .gave(&paced, |lane| lanes.contains(&lane), were_all_asked);
     crew.world

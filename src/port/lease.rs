@@ -57,5 +57,33 @@ pub struct LeaseAsk {
     /// Only letters of this priority or a more urgent one: 9 is every letter.
     pub priority_max: u8,
     /// Where the last look at the lanes ended, so that no lane waits behind the others for ever.
-    pub after: Option<Lane>,
+    pub after: Option<Cursor>,
+}
+
+/// Where a look at the lanes ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// It had all the letters it wanted: the next look begins with the most urgent priority, and in each one after this lane.
+    After(Lane),
+    /// It had seen as many lanes as one look may: the next look goes on within this priority, after this lane, so that no
+    /// number of lanes without room hides what is less urgent. What has become ready before that place waits for the look
+    /// after the last one.
+    Within(u8, Lane),
+}
+
+impl Cursor {
+    /// The lane where it ended.
+    pub const fn lane(self) -> Lane {
+        match self {
+            Self::After(lane) | Self::Within(_, lane) => lane,
+        }
+    }
+
+    /// The priority within which to go on.
+    pub const fn priority(self) -> Option<u8> {
+        match self {
+            Self::After(_) => None,
+            Self::Within(priority, _) => Some(priority),
+        }
+    }
 }

@@ -16,13 +16,14 @@ use super::{
 };
 use crate::{
     mail::{LetterId, Reason, Shard},
-    port::{Lane, LaneRoom, LeaseAsk, LeaseId, Leased, LeasedLetter, StoreError, URGENT},
+    port::{Cursor, Lane, LaneRoom, LeaseAsk, LeaseId, Leased, LeasedLetter, StoreError, URGENT},
 };
 
 /// One row of the lease: the letter, if any was claimed, beside where the look ended.
 #[derive(Debug)]
 struct LeasedRow {
     resume: Option<i32>,
+    resume_within: Option<i16>,
     letter_id: Option<Uuid>,
     shard: Option<i16>,
     lane: Option<i32>,
@@ -53,7 +54,7 @@ pub(super) async fn lease(pool: &PgPool, ask: LeaseAsk) -> Result<Leased, StoreE
     let (lease, now) = (ask.lease, ask.now);
     let (mut rows, too_much) = claim(pool, ask).await?;
     claims::release(pool, &too_much, now).await?;
-    let resume = rows.first().and_then(|row| row.resume).map(Lane);
+    let resume = rows.first().and_then(LeasedRow::cursor);
     rows.sort_by_key(|row| row.priority);
     let letters = rows
         .into_iter()
@@ -67,7 +68,7 @@ type TooMuch = Vec<(LeaseId, Shard, LetterId)>;
 
 /// `lanes` is a skip scan over the index `queue_ready`: each step is one probe for the next lane that has ready letters, in
 /// twenty stretches (ten priorities, each first after the cursor and then up to it), and nothing is stepped before it is
-/// asked for. `taken` locks letters of one lane at a time; rows that another worker holds are skipped, never waited for.
+/// asked for. A look that has met 2,000 lanes ends, and the next one goes on there ([`Cursor::Within`]). `taken` locks letters of one lane at a time; rows that another worker holds are skipped, never waited for.
 /// Within a lane the index has the most active readers first (`last_active_at` of the letter), then those who wait longest.
 /// A lane with letters of several priorities is met several times; `kept` holds it to its room. Rows are read as they come,
 /// so that large letters beyond the wish never lie in memory together.
@@ -82,10 +83,11 @@ async fn claim(pool: &PgPool, ask: LeaseAsk) -> Result<(Vec<LeasedRow>, TooMuch)
         i32::try_from(ask.max).unwrap_or(i32::MAX),
         i32::try_from(ask.per_lane).unwrap_or(i32::MAX),
         room,
-        ask.after.map_or(0, |lane| lane.0),
+        ask.after.map_or(0, |cursor| cursor.lane().0),
         OffsetDateTime::from(ask.now),
         i32::from(ask.priority_max),
         i32::from(URGENT),
+        ask.after.and_then(Cursor::priority).map(i32::from),
     )
     .fetch(pool);
     let failed = || trouble(format!("leasing up to {} letters", ask.max));
@@ -112,6 +114,14 @@ fn rooms(room: &[(Lane, LaneRoom)]) -> String {
 }
 
 impl LeasedRow {
+    fn cursor(&self) -> Option<Cursor> {
+        let lane = Lane(self.resume?);
+        Some(match self.resume_within {
+            Some(priority) => Cursor::Within(u8::try_from(priority).unwrap_or(0), lane),
+            None => Cursor::After(lane),
+        })
+    }
+
     fn octets(&self) -> u64 {
         let texts = [&self.body, &self.variables].into_iter().flatten();
         texts.map(|text| text.len() as u64).sum()

@@ -1,13 +1,15 @@
 -- The lease. $1 lease, $2 its end, $3 letters at most, $4 per lane, $5 room by lane as JSON (for letters in general and for
--- urgent ones), $6 lane to start after, $7 now, $8 the least urgent priority asked for, $9 the least urgent of the urgent ones.
+-- urgent ones), $6 lane to start after, $7 now, $8 the least urgent priority asked for, $9 the least urgent of the urgent ones,
+-- $10 the priority within which a look of as many lanes as are allowed has ended, to go on there.
 with given as materialized (select $5::text::jsonb as room),
 lanes as materialized (
     select s.n, s.priority, step.lane
     from (
         select n, (n / 2)::smallint as priority,
-            case when n % 2 = 0 then $6::int else 0 end as low,
+            case when n % 2 = 0 and n / 2 = coalesce($10::int, n / 2) then $6::int else 0 end as low,
             case when n % 2 = 0 then 2147483647 else $6::int end as high
-        from generate_series(0, 2 * $8::int + 1) as n
+        from generate_series(2 * coalesce($10::int, 0), 2 * $8::int + 1) as n
+        where n % 2 = 0 or $10::int is null
     ) as s,
     lateral (
         with recursive step (lane) as (
@@ -50,14 +52,15 @@ claimed as (
     returning q.letter_id, q.shard, q.lane, q.attempts, q.priority, q.source
 ),
 look as (
-    select case
-        when count(*) >= $3::int then (array_agg(lane order by n desc, lane desc))[1]
-        else (select lane from lanes offset 1999 limit 1)
-    end as resume
-    from taken
+    select coalesce(t.lane, s.lane) as resume, s.priority as resume_within
+    from (
+        select case when count(*) >= $3::int then (array_agg(lane order by n desc, lane desc))[1] end as lane from taken
+    ) as t
+    -- Asked of the lanes only where there was no last letter: else every one of the 2,000 would be stepped to.
+    left join lateral (select lane, priority from lanes where t.lane is null offset 1999 limit 1) as s on true
 )
-select look.resume as "resume?", c.letter_id as "letter_id?", c.shard as "shard?", c.lane as "lane?",
-    c.attempts as "attempts?", c.priority as "priority?",
+select look.resume as "resume?", look.resume_within as "resume_within?", c.letter_id as "letter_id?", c.shard as "shard?",
+    c.lane as "lane?", c.attempts as "attempts?", c.priority as "priority?",
     (select s.reason from postrider.suppression s
         where s.shard = c.shard and s.address = postrider.address_key(l.to_address)
             and (s.until is null or s.until > $7)

@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, time::Duration};
 use postrider::{
     mail::{EventKind, IncomingId, LetterId, Next, Scope, State, Timestamp},
     port::{
-        AdoptAsk, Claim, Lane, LaneRoom, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store,
-        Tenure, URGENT,
+        AdoptAsk, Claim, Cursor, Lane, LaneRoom, LeaseAsk, LeaseId, LeasedLetter, Settlement,
+        Store, Tenure, URGENT,
     },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -170,7 +170,14 @@ impl<'a, B: Bench> Course<'a, B> {
             } else {
                 9
             },
-            after: known.get(1).copied().filter(|_| !everything),
+            after: known
+                .get(1)
+                .filter(|_| !everything)
+                .map(|lane| match room % 3 {
+                    0 => Cursor::After(*lane),
+                    1 => Cursor::Within(1, *lane),
+                    _ => Cursor::Within(5, *lane),
+                }),
         };
         let leased = self.bench.store().lease(ask).await.unwrap();
         let mut lines = Vec::new();
@@ -185,7 +192,7 @@ impl<'a, B: Bench> Course<'a, B> {
         lines.sort();
         let resume = leased
             .resume
-            .and_then(|lane| self.lanes.get(&lane).cloned());
+            .and_then(|cursor| self.lanes.get(&cursor.lane()).cloned());
         self.tell(format!("lease {lines:?}, then {resume:?}"));
         self.claims.extend(sorted(leased.letters, &self.letters));
         self.is_tied = false;

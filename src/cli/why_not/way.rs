@@ -2,7 +2,10 @@
 //!
 //! Owns the answer to "which hosts, which counts". Pure but for [`Way::find`], which asks DNS where no route is fixed.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use anyhow::Result;
 
@@ -11,12 +14,15 @@ use crate::{
     app::{desk, names},
     cli::{pace, words::plain},
     config::{self, Config},
-    mail::{Domain, Provider},
+    mail::{Domain, Provider, RouteKey},
     policy::shaping::{Count, Shaping},
-    port::Dns,
+    port::{Dns, WarmupStore},
     route,
-    store::RouteView,
+    store::{PgStore, RouteView},
 };
+
+/// How many letters warm-ups allow each route today.
+pub(super) type Caps = BTreeMap<RouteKey, u32>;
 
 /// Where letters to a domain go.
 pub(super) struct Way {
@@ -125,37 +131,102 @@ pub(super) fn pace(way: &Way, sources: &BTreeSet<String>, routes: &[RouteView]) 
     }
 }
 
-/// Each count of the way that has a limit for the day, from every source together.
-pub(super) fn daily(way: &Way, sources: &BTreeSet<String>, routes: &[RouteView]) -> Gate {
-    let name = "daily limit";
-    let limits = way
+/// What warm-ups allow the routes of this way today; a route that is warm, or never was cold, is not among them.
+pub(super) async fn caps(
+    store: &PgStore,
+    way: &Way,
+    sources: &BTreeSet<String>,
+    today: i32,
+) -> Result<Caps> {
+    let mut caps = Caps::new();
+    for (count, source) in way
         .counts
         .iter()
-        .filter_map(|count| Some((count.target.as_str(), count.profile.messages_per_day?)));
+        .flat_map(|count| sources.iter().map(move |source| (count, source)))
+    {
+        let route = RouteKey {
+            source: source.clone(),
+            target: count.target.clone(),
+        };
+        let days = store.warm_days(&route, today).await?;
+        let cap = days.into_iter().find(|day| day.day == today);
+        if let Some(letters) = cap.and_then(|day| day.cap?.letters) {
+            caps.insert(route, letters);
+        }
+    }
+    Ok(caps)
+}
+
+/// Each count of the way that has a limit for the day, be it the profile's or a warm-up's, from every source together.
+pub(super) fn daily(
+    way: &Way,
+    sources: &BTreeSet<String>,
+    routes: &[RouteView],
+    caps: &Caps,
+) -> Gate {
+    let name = "daily limit";
     let mut said = Vec::new();
     let mut is_open = true;
-    for (target, limit) in limits {
-        let given = |source: &String| -> u32 {
-            let today = routes
-                .iter()
-                .find(|view| view.route.source == *source && view.route.target == target)
-                .map_or(0, |view| view.today.granted.max(view.today.attempted));
-            u32::try_from(today).unwrap_or(0)
-        };
-        is_open &= sources.iter().any(|source| given(source) < limit);
-        let each = sources
+    for count in &way.counts {
+        let each: Vec<Day> = sources
             .iter()
-            .map(|source| format!("{} {} of {limit}", plain(source), given(source)));
-        said.push(format!(
-            "{}: {}",
-            plain(target),
-            each.collect::<Vec<_>>().join(", ")
-        ));
+            .map(|source| Day::of(source, count, routes, caps))
+            .collect();
+        if each.iter().all(|day| day.limit.is_none()) {
+            continue;
+        }
+        is_open &= each.iter().any(Day::has_room);
+        let each: Vec<String> = each.iter().map(Day::to_string).collect();
+        said.push(format!("{}: {}", plain(&count.target), each.join(", ")));
     }
     match (said.is_empty(), is_open) {
         (true, _) => Gate::open(name, "none".to_owned()),
         (false, true) => Gate::open(name, said.join("; ")),
         (false, false) => Gate::shut(name, format!("until midnight UTC; {}", said.join("; "))),
+    }
+}
+
+/// A route's day.
+struct Day {
+    source: String,
+    given: u32,
+    limit: Option<u32>,
+    is_warming: bool,
+}
+
+impl Day {
+    fn of(source: &str, count: &Count, routes: &[RouteView], caps: &Caps) -> Self {
+        let route = RouteKey {
+            source: source.to_owned(),
+            target: count.target.clone(),
+        };
+        let view = routes.iter().find(|view| view.route == route);
+        let today = view.map_or(0, |view| view.today.granted.max(view.today.attempted));
+        let (profile, warm) = (count.profile.messages_per_day, caps.get(&route).copied());
+        let limit = [profile, warm].into_iter().flatten().min();
+        Self {
+            given: u32::try_from(today).unwrap_or(0),
+            is_warming: warm.is_some() && warm == limit,
+            limit,
+            source: route.source,
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.limit.is_none_or(|limit| self.given < limit)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", plain(&self.source), self.given)?;
+        if let Some(limit) = self.limit {
+            write!(f, " of {limit}")?;
+        }
+        if self.is_warming {
+            f.write_str(" (warm-up)")?;
+        }
+        Ok(())
     }
 }
 
@@ -254,20 +325,46 @@ mod tests {
         );
     }
 
+    fn warming(source: &str, letters: u32) -> Caps {
+        Caps::from([(view(source, Phase::Open, 0).route, letters)])
+    }
+
     #[test]
     fn a_day_is_full_when_no_source_has_a_letter_left() {
-        let both = sources(&["s1", "s2"]);
-        let full = view("s1", Phase::Open, 100);
-        check(&daily(&way(None), &both, &[]), true, "none");
+        let (both, one) = (sources(&["s1", "s2"]), sources(&["s1"]));
+        let full = [view("s1", Phase::Open, 100)];
+        let cold = Caps::new();
+        check(&daily(&way(None), &both, &[], &cold), true, "none");
         check(
-            &daily(&way(Some(100)), &both, std::slice::from_ref(&full)),
+            &daily(&way(Some(100)), &both, &full, &cold),
             true,
             "mailru: s1 100 of 100, s2 0 of 100",
         );
         check(
-            &daily(&way(Some(100)), &sources(&["s1"]), &[full]),
+            &daily(&way(Some(100)), &one, &full, &cold),
             false,
             "until midnight UTC; mailru: s1 100 of 100",
+        );
+    }
+
+    #[test]
+    fn a_warm_up_may_allow_less_than_the_profile() {
+        let (both, one) = (sources(&["s1", "s2"]), sources(&["s1"]));
+        let full = [view("s1", Phase::Open, 50)];
+        check(
+            &daily(&way(None), &both, &full, &warming("s1", 50)),
+            true,
+            "mailru: s1 50 of 50 (warm-up), s2 0",
+        );
+        check(
+            &daily(&way(Some(40)), &one, &full, &warming("s1", 60)),
+            false,
+            "until midnight UTC; mailru: s1 50 of 40",
+        );
+        check(
+            &daily(&way(Some(1_000)), &one, &full, &warming("s1", 50)),
+            false,
+            "until midnight UTC; mailru: s1 50 of 50 (warm-up)",
         );
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::tables::Tables;
 use crate::{
     mail::LetterId,
-    port::{Lane, LaneRoom, LeaseAsk, Leased, LeasedLetter, URGENT},
+    port::{Cursor, Lane, LaneRoom, LeaseAsk, Leased, LeasedLetter, URGENT},
 };
 
 /// Lanes that one look walks through.
@@ -22,7 +22,7 @@ impl Tables {
         if !self.has_work() {
             return Leased::default();
         }
-        let lanes = self.ready_lanes(ask.after.unwrap_or(Lane(0)), ask.priority_max);
+        let lanes = self.ready_lanes(ask);
         let room: BTreeMap<Lane, LaneRoom> = ask.room.iter().copied().collect();
         let room = |turn: Turn| {
             let room = room.get(&turn.2).copied();
@@ -41,12 +41,11 @@ impl Tables {
         });
         let taken: Vec<(Turn, LetterId)> = walk.take(max).collect();
         let resume = if taken.len() >= max {
-            taken.iter().map(|(turn, _)| *turn).max().map(|turn| turn.2)
+            let last = taken.iter().map(|(turn, _)| *turn).max();
+            last.map(|turn| Cursor::After(turn.2))
         } else {
-            let beyond = lanes.keys().nth(LANES_MAX - 1);
-            beyond
-                .filter(|_| lanes.len() > LANES_MAX)
-                .map(|turn| turn.2)
+            let last = lanes.keys().nth(LANES_MAX - 1);
+            last.map(|turn| Cursor::Within(turn.0, turn.2))
         };
         let mut by_lane: BTreeMap<Lane, usize> = BTreeMap::new();
         let kept = taken.into_iter().filter(|(turn, _)| {
@@ -66,16 +65,19 @@ impl Tables {
     /// Ready letters in the order of the walk.
     fn ready_lanes(
         &self,
-        after: Lane,
-        priority_max: u8,
+        ask: &LeaseAsk,
     ) -> BTreeMap<Turn, Vec<(crate::mail::Timestamp, LetterId)>> {
+        let after = ask.after.map_or(Lane(0), Cursor::lane);
+        let within = ask.after.and_then(Cursor::priority);
+        let is_ahead = |priority, lane| within.is_none_or(|w| (priority, lane) > (w, after));
         let mut lanes: BTreeMap<Turn, Vec<_>> = BTreeMap::new();
-        for (id, queued) in self
-            .queue
-            .iter()
-            .filter(|(_, queued)| queued.ready && queued.priority <= priority_max)
-        {
-            let turn = (queued.priority, queued.lane <= after, queued.lane);
+        for (id, queued) in self.queue.iter().filter(|(_, queued)| {
+            queued.ready
+                && queued.priority <= ask.priority_max
+                && is_ahead(queued.priority, queued.lane)
+        }) {
+            let is_behind = within.is_none() && queued.lane <= after;
+            let turn = (queued.priority, is_behind, queued.lane);
             lanes.entry(turn).or_default().push((queued.due, *id));
         }
         for letters in lanes.values_mut() {
