@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(format!("{:?}", key(9)), "TokenKey { id: 9, .. }");
         assert_eq!(
             format!("{:?}", tokens()),
-            "Tokens { current: 2, older: [1] }"
+            "Tokens { signing: 2, all: [2, 1] }"
         );
     }
 
