@@ -6,25 +6,23 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs,
-    path::Path,
     sync::Arc,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use aws_lc_rs::rand;
 
 use super::{
     check::chosen,
     memory,
     pacing::{brakes, warmups},
-    preflight,
+    preflight, secrets,
 };
 use crate::{
     compose::{Domains, Identity, List, Style, TemplateSet},
     config::{self, Config, sections::TlsMode, stream::InDoubtPolicy},
     dkim::{KeyFile, Keyring},
     engine::{Desk, Limits, Stream, Trust},
-    keys::{self, TokenSecret},
+    keys,
     mail::{Domain, InDoubt},
     net,
     policy::{QuietHours, Retry, Shaping, StreamKind, StreamPolicy},
@@ -32,7 +30,6 @@ use crate::{
     smtp::Timeouts,
     store::{self, Registry},
     templates,
-    token::{TokenKey, Tokens},
 };
 
 /// Letters in flight to one recipient domain: enough for all connections of a site to have the next letter at hand.
@@ -272,51 +269,13 @@ fn identity(config: &Config) -> Result<Identity> {
         unsubscribe_mail: domain("unsubscribe_domain", names.unsubscribe_domain.as_deref())?,
         feedback: domain("feedback_domain", names.feedback_domain.as_deref())?,
     };
-    let tokens = tokens(&config.data_folder)?;
+    let tokens = secrets::tokens(&config.data_folder)?;
     let sender_id = names.sender_id.clone().unwrap_or_default();
     Identity::new(domains, sender_id, tokens).context("identity")
 }
 
 pub(super) fn domain(key: &str, text: Option<&str>) -> Result<Domain> {
     Domain::parse(text.unwrap_or_default()).with_context(|| format!("identity.{key}"))
-}
-
-/// The secrets that sign return paths and links: the newest signs, the others are still read. The first is made at the
-/// first start.
-pub(super) fn tokens(data_folder: &Path) -> Result<Tokens> {
-    let secrets = secrets(data_folder)?;
-    let newest = secrets.first().context("there is no token secret")?.id;
-    codec(secrets, newest)
-}
-
-/// The codec that signs with the secret of that number and reads those of all.
-pub(super) fn codec(secrets: Vec<TokenSecret>, signs: u8) -> Result<Tokens> {
-    let key = |secret: TokenSecret| TokenKey {
-        id: secret.id,
-        secret: secret.secret,
-    };
-    let (mut signing, others): (Vec<_>, Vec<_>) = secrets
-        .into_iter()
-        .map(key)
-        .partition(|key| key.id == signs);
-    let signing = signing
-        .pop()
-        .with_context(|| format!("there is no token secret {signs}"))?;
-    Ok(Tokens::new(signing, others))
-}
-
-/// The secrets as they lie in the folder, the newest first.
-pub(super) fn secrets(data_folder: &Path) -> Result<Vec<TokenSecret>> {
-    fs::create_dir_all(data_folder)
-        .with_context(|| format!("making data_folder {}", data_folder.display()))?;
-    Ok(keys::token_secrets(data_folder, fresh_secret()?)?)
-}
-
-/// A secret that nobody knows yet.
-pub fn fresh_secret() -> Result<[u8; keys::TOKEN_SECRET_BYTES]> {
-    let mut fresh = [0; keys::TOKEN_SECRET_BYTES];
-    rand::fill(&mut fresh).map_err(|_| anyhow!("the system gives no random bytes"))?;
-    Ok(fresh)
 }
 
 /// The compiled-in profiles, and the operator's over them.

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::desk;
+use super::{desk, secrets};
 use crate::{
     config::{Config, Inbound, inbound::AfterPickUp},
     engine::feedback::{self, Feedback, FeedbackDesk},
@@ -185,7 +185,7 @@ fn addresses(config: &Config) -> Result<Addresses> {
     Ok(Addresses {
         domains,
         mailboxes: config.inbound.mailboxes.clone(),
-        tokens: desk::tokens(&config.data_folder)?,
+        tokens: secrets::tokens(&config.data_folder)?,
     })
 }
 

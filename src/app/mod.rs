@@ -14,6 +14,7 @@ pub mod names;
 pub mod pacing;
 pub mod preflight;
 mod refresh;
+pub mod secrets;
 pub mod serve;
 pub mod tls_reports;
 mod upkeep;

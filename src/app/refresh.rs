@@ -20,6 +20,7 @@ use tracing::{error, info};
 use super::{
     check, desk,
     folder::{Marks, marks},
+    secrets,
 };
 use crate::{
     config::Config,
@@ -165,7 +166,7 @@ impl Refresh {
                 "the secret {} that signs is gone; put its file back",
                 tokens.signing()
             );
-            desk::secrets(&config.data_folder)
+            secrets::secrets(&config.data_folder)
         });
         match secrets.await {
             Ok(secrets) => self.take_secrets(secrets, is_news).await,
@@ -182,7 +183,7 @@ impl Refresh {
         let newest = secrets.first().map_or(signed, |secret| secret.id);
         let is_alone = newest == signed || self.is_alone().await;
         let signs = if is_alone { newest } else { signed };
-        let Ok(next) = desk::codec(secrets, signs) else {
+        let Ok(next) = secrets::codec(secrets, signs) else {
             return;
         };
         if signs != signed {

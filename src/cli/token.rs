@@ -16,7 +16,7 @@ use super::{
     words::moment_or_dash,
 };
 use crate::{
-    app::desk::fresh_secret,
+    app::secrets::fresh_secret,
     keys::{self, TokenSecret},
     mail::Timestamp,
 };

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{super::desk, rotation::key_states};
+use super::{super::secrets, rotation::key_states};
 use crate::{
     check::{Inbound, Key, KeyPhase, Lists, Source, Subject},
     config::Config,
@@ -32,7 +32,7 @@ pub fn domains(config: &Config) -> Result<Vec<Domain>> {
 
 /// Everything that stands behind letters from a domain.
 pub fn subject(config: &Config, domain: &Domain) -> Result<Subject> {
-    let tokens = desk::tokens(&config.data_folder)?;
+    let tokens = secrets::tokens(&config.data_folder)?;
     let signer = signer(config, domain)?;
     let check = &config.check;
     Ok(Subject {
