@@ -42,8 +42,8 @@ pub(super) struct Demo {
     /// Send so many letters [default: 5000, with --pace 500]
     #[arg(long, value_name = "N")]
     letters: Option<usize>,
-    /// Let big providers count the letters of each minute and punish bursts, and watch the governor find its pace: takes about
-    /// four minutes, and tells the story of each route at the end.
+    /// Let big providers count the letters of each minute and punish bursts, and watch the governor find its pace: takes some
+    /// eight minutes, and tells the story of each route at the end.
     #[arg(long)]
     pace: bool,
     /// The same seed writes to the same people at providers of the same tempers.
