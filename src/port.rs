@@ -116,6 +116,11 @@ pub struct Broken {
 }
 
 impl LeasedLetter {
+    /// Whether it goes before all others.
+    pub const fn is_urgent(&self) -> bool {
+        self.priority <= URGENT
+    }
+
     /// The letter's name, readable or not.
     pub fn id(&self) -> LetterId {
         self.letter

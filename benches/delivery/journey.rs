@@ -283,7 +283,7 @@ pub(crate) async fn fill_tomorrow(database: &Database, count: usize) -> Result<(
     fill(database, count, letter).await
 }
 
-/// Queues so many letters.
+/// Queues so many letters, and has the database done with them: it would sweep a million rows in the middle of a run.
 pub(crate) async fn fill(
     database: &Database,
     count: usize,
@@ -296,5 +296,9 @@ pub(crate) async fn fill(
         let batches = sets.map(|numbers| numbers.iter().map(|number| letter(*number)).collect());
         enqueue(&database.pool, batches.collect()).await?;
     }
+    sqlx::query("vacuum (analyze)")
+        .execute(&database.pool)
+        .await?;
+    sqlx::query("checkpoint").execute(&database.pool).await?;
     Ok(())
 }

@@ -221,7 +221,9 @@ async fn round(
             _ => None,
         };
         let findings = if let Some(crowd) = crowd {
-            journey.run(lab, crowd, &campaign).await
+            let findings = journey.run(lab, crowd, &campaign).await;
+            statements::tell(&crowd.pool, letters).await?;
+            findings
         } else {
             let database = lab.database("journey").await?;
             let findings = journey.run(lab, &database, &campaign).await;
@@ -252,6 +254,11 @@ fn enter(table: &mut Table, part: &Part, findings: Findings) -> Result<()> {
             table.add_known(COST, "us/letter", cost.total());
             table.add("  connection carries", "letters", findings.per_connection);
         }
+        DEAD => table.add_known(
+            "  all three, processor time, beside that provider",
+            "us/letter",
+            findings.cost.total(),
+        ),
         WAITING => table.add_known(
             "  engine, most memory, a million queued",
             "MB",

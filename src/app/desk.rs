@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     sync::Arc,
+    thread::available_parallelism,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -132,6 +133,7 @@ fn limits(config: &Config) -> Limits {
         connections_per_site,
         letters_per_connection: delivery.letters_per_connection as usize,
         keep_warm: delivery.idle_connection.0,
+        processors: available_parallelism().map_or(1, usize::from),
         lease: delivery.lease.0,
         ..Limits::default()
     }

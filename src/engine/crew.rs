@@ -15,6 +15,7 @@ use super::{
     holds::Holds,
     ledger::{Ledger, Standing},
     pace::{Moment, NoTurn, Pace, Path, Turn},
+    prepare::Prepare,
     secured::Secured,
 };
 use crate::{
@@ -32,6 +33,7 @@ pub(super) struct Crew<W: World> {
     pub(super) pace: Arc<Pace>,
     pub(super) holds: Arc<Holds>,
     pub(super) secured: Arc<Secured>,
+    pub(super) prepare: Prepare,
     pub(super) verdicts: mpsc::Sender<Settlement>,
     pub(super) stop: CancellationToken,
 }

@@ -17,6 +17,7 @@ use super::{
     desk::Stream,
     ledger::Standing,
     pace::NoTurn,
+    prepare::Pass,
 };
 use crate::{
     compose::{Composed, compose},
@@ -45,9 +46,10 @@ struct Ready<'a> {
 pub(super) async fn deliver<W: World>(
     connection: &mut Connection<'_, W>,
     leased: &LeasedLetter,
+    pass: Pass<'_>,
 ) -> Result<Told, Unsaid> {
     unheld(connection, leased)?;
-    match ready(connection.crew, leased) {
+    match ready(connection.crew, leased, pass) {
         Ok(ready) => speak(connection, &ready).await,
         Err(evidence) => Ok((evidence, None)),
     }
@@ -71,7 +73,12 @@ fn unheld<W: World>(connection: &Connection<'_, W>, leased: &LeasedLetter) -> Re
     }
 }
 
-fn ready<'a, W: World>(crew: &Crew<W>, leased: &'a LeasedLetter) -> Result<Ready<'a>, Evidence> {
+/// The letter as it goes out; the pass ends with the preparing.
+fn ready<'a, W: World>(
+    crew: &Crew<W>,
+    leased: &'a LeasedLetter,
+    _pass: Pass<'_>,
+) -> Result<Ready<'a>, Evidence> {
     let begun = Instant::now();
     let now = crew.world.clock().now();
     if let Some(evidence) = turn_away(leased, now) {

@@ -15,6 +15,8 @@ pub struct Limits {
     pub connections_per_site: usize,
     /// Letters handed over on one connection before it is closed.
     pub letters_per_connection: usize,
+    /// Processors of the machine: so many letters are composed and signed at once, and as many urgent ones.
+    pub processors: usize,
     /// How long an idle connection is kept warm for the next letter.
     pub keep_warm: Duration,
     /// How long a claim lasts unless renewed.
@@ -31,6 +33,7 @@ impl Default for Limits {
             in_flight_per_lane: 400,
             connections_per_site: 5,
             letters_per_connection: 100,
+            processors: 2,
             keep_warm: Duration::from_secs(2),
             lease: Duration::from_mins(1),
             dead_site_pause: Duration::from_secs(30),

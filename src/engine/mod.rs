@@ -25,6 +25,7 @@ mod live;
 mod marks;
 mod pace;
 mod place;
+mod prepare;
 mod returns;
 mod runner;
 mod secured;
@@ -50,6 +51,7 @@ use self::{
     holds::Holds,
     ledger::{Ledger, Room},
     pace::{Pace, beat::Heart},
+    prepare::Prepare,
     secured::Secured,
 };
 pub use self::{
@@ -119,6 +121,7 @@ impl<W: World> Engine<W> {
             pace: Arc::clone(&pace),
             holds,
             secured: Arc::clone(&secured),
+            prepare: Prepare::new(limits.processors),
             verdicts,
             stop: halt.clone(),
         });

@@ -46,7 +46,7 @@ const PRIORITY_MAX: u8 = 9;
 const TROUBLE: Duration = Duration::from_secs(1);
 
 /// A lease is asked for only when this part of the ledger is free: small leases cost as much as large ones.
-const ROOM_WORTH_A_LEASE: usize = 16;
+const ROOM_WORTH_A_LEASE: usize = 8;
 
 /// No lease is larger: beyond it one statement holds row locks for too long.
 const LEASE_MAX: usize = 1_000;

@@ -12,8 +12,12 @@ use tracing::{error, info, warn};
 use super::ledger::Ledger;
 use crate::port::{Journal, Settlement, Store, Watch};
 
-/// A batch closes after this time: a tenth of what a person notices, and long enough for hundreds of verdicts.
+/// A batch closes after this time, which nobody notices ...
 const SLICE: Duration = Duration::from_millis(20);
+
+/// ... or after so many slices, when the first has brought more than [`FEW`]: each write costs as much as dozens of its rows.
+const SLICES_BUSY: u32 = 5;
+const FEW: usize = 8;
 
 /// A batch closes at this size: beyond it PostgreSQL gains nothing more per row.
 const BATCH: usize = 1_000;
@@ -57,14 +61,26 @@ async fn collect(verdicts: &mut mpsc::Receiver<Settlement>, batch: &mut Vec<Sett
     if verdicts.recv_many(batch, BATCH).await == 0 {
         return false;
     }
-    let close = Instant::now() + SLICE;
+    let begun = Instant::now();
+    fill(verdicts, batch, begun + SLICE).await;
+    if batch.len() > FEW {
+        fill(verdicts, batch, begun + SLICE * SLICES_BUSY).await;
+    }
+    true
+}
+
+/// Adds verdicts until then, as long as there is room and somebody to send them.
+async fn fill(
+    verdicts: &mut mpsc::Receiver<Settlement>,
+    batch: &mut Vec<Settlement>,
+    until: Instant,
+) {
     while batch.len() < BATCH {
         let more = verdicts.recv_many(batch, BATCH - batch.len());
-        if !matches!(tokio::time::timeout_at(close, more).await, Ok(count) if count > 0) {
+        if !matches!(tokio::time::timeout_at(until, more).await, Ok(count) if count > 0) {
             break;
         }
     }
-    true
 }
 
 /// Writes a batch, however long the store needs; returns how many claims were lost.

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,7 +19,7 @@ use tokio::sync::Notify;
 use super::{pace::Path, way::Way};
 use crate::{
     mail::Timestamp,
-    port::{AttemptRecord, LeasedLetter, URGENT},
+    port::{AttemptRecord, LeasedLetter},
 };
 
 /// A connection beyond the first is opened only when so many letters wait for each open one: a handshake costs as
@@ -36,6 +37,8 @@ pub(super) struct Site {
     pub(super) path: Arc<Path>,
     waiting: Mutex<Line>,
     arrived: Notify,
+    /// An urgent letter arrived while every connection had one in hand.
+    hurried: Notify,
     connections: AtomicUsize,
     idle: AtomicUsize,
     sessions: AtomicUsize,
@@ -54,7 +57,7 @@ struct Line {
 
 impl Line {
     fn side(&mut self, letter: &LeasedLetter) -> &mut VecDeque<LeasedLetter> {
-        if letter.priority <= URGENT {
+        if letter.is_urgent() {
             &mut self.urgent
         } else {
             &mut self.normal
@@ -68,6 +71,15 @@ impl Line {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    fn let_urgent_first(&mut self, letter: &mut LeasedLetter) {
+        if letter.is_urgent() {
+            return;
+        }
+        if let Some(urgent) = self.urgent.pop_front() {
+            self.normal.push_front(mem::replace(letter, urgent));
+        }
+    }
 }
 
 impl Site {
@@ -78,6 +90,7 @@ impl Site {
             path,
             waiting: Mutex::default(),
             arrived: Notify::new(),
+            hurried: Notify::new(),
             connections: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
@@ -135,7 +148,11 @@ impl Site {
             .into_iter()
             .for_each(|letter| waiting.side(&letter).push_back(letter));
         let added = waiting.len() - before;
+        let is_hurried = !waiting.urgent.is_empty();
         drop(waiting);
+        if is_hurried {
+            self.hurried.notify_waiters();
+        }
         for _ in 0..added.min(self.idle.load(Ordering::Relaxed)) {
             self.arrived.notify_one();
         }
@@ -158,6 +175,22 @@ impl Site {
         let mut waiting = self.waiting();
         let urgent = waiting.urgent.pop_front();
         urgent.or_else(|| waiting.normal.pop_front())
+    }
+
+    /// Takes an urgent letter in the place of this one, which is then the first of those that wait.
+    pub(super) fn let_urgent_first(&self, letter: &mut LeasedLetter) {
+        self.waiting().let_urgent_first(letter);
+    }
+
+    /// Ends when an urgent letter waits.
+    pub(super) async fn urgent_waits(&self) {
+        loop {
+            let hurried = self.hurried.notified();
+            if !self.waiting().urgent.is_empty() {
+                return;
+            }
+            hurried.await;
+        }
     }
 
     /// Puts a letter back at the head of the line: another connection will carry it.
@@ -227,5 +260,51 @@ impl Site {
 
     fn waiting(&self) -> MutexGuard<'_, Line> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::Line;
+    use crate::{
+        mail::{LetterId, Shard, Unsendable},
+        port::{Broken, Lane, LeaseId, LeasedLetter, URGENT},
+    };
+
+    fn letter(number: u128, priority: u8) -> LeasedLetter {
+        LeasedLetter {
+            lease: LeaseId(Uuid::nil()),
+            lane: Lane(1),
+            priority,
+            attempts: 0,
+            suppressed: None,
+            source: None,
+            letter: Err(Broken {
+                id: LetterId(Uuid::from_u128(number)),
+                shard: Shard(0),
+                fault: Unsendable::new("letter", "of no matter here"),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_letter_in_hand_steps_back_for_an_urgent_one_and_goes_next() {
+        let mut line = Line::default();
+        let (urgent, later) = (letter(1, URGENT), letter(2, 5));
+        line.side(&urgent).push_back(urgent.clone());
+        line.side(&later).push_back(later);
+        let mut in_hand = letter(3, 5);
+        let stepped_back = in_hand.id();
+        line.let_urgent_first(&mut in_hand);
+        assert_eq!(in_hand.id(), urgent.id());
+        line.let_urgent_first(&mut in_hand);
+        assert_eq!(in_hand.id(), urgent.id());
+        assert_eq!(
+            line.normal.front().map(LeasedLetter::id),
+            Some(stepped_back)
+        );
+        assert_eq!(line.len(), 2);
     }
 }

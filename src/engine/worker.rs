@@ -5,7 +5,7 @@
 //! that they come back; after `stop` no further letter is taken. What happens to a single letter is `deliver`'s sentence,
 //! the opening is `connection`'s.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use super::{
     deliver::deliver,
     grip::Grip,
     pace::LOOK,
+    prepare::{Pass, Prepare},
     site::Site,
 };
 use crate::{
@@ -42,9 +43,9 @@ type Gripped<'a> = (Grip<'a>, LeasedLetter);
 /// Serves a site's letters until none comes in time; `true` when it was not let in while others were.
 pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
     let mut connection = Connection::new(crew, site);
-    while let Some(letter) = next(&mut connection).await {
+    while let Some((letter, pass)) = next(&mut connection).await {
         let grip = Grip::new(&crew.ledger, &letter);
-        let turn = AssertUnwindSafe(turn(&mut connection, &letter));
+        let turn = AssertUnwindSafe(turn(&mut connection, &letter, pass));
         match turn.catch_unwind().await {
             Ok(Turn::Over) => {}
             Ok(Turn::Leave) => {
@@ -68,12 +69,16 @@ pub(super) async fn serve<W: World>(crew: &Arc<Crew<W>>, site: &Site) -> bool {
     false
 }
 
-/// The next letter of the site, unless the engine stops; a session that has carried its share is closed first.
-async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLetter> {
-    let crew = connection.crew;
+/// The next letter of the site and a pass to prepare it, unless the engine stops; a session that has carried its share is
+/// closed first.
+async fn next<'a, W: World>(
+    connection: &mut Connection<'a, W>,
+) -> Option<(LeasedLetter, Pass<'a>)> {
+    let (crew, site) = (connection.crew, connection.site);
     let limits = &crew.desk.limits;
-    let path = &connection.site.path;
-    let carries = path.letters_per_connection(limits.letters_per_connection);
+    let carries = site
+        .path
+        .letters_per_connection(limits.letters_per_connection);
     if connection.carried().unwrap_or(0) as usize >= carries {
         connection.hang_up().await;
     }
@@ -82,8 +87,41 @@ async fn next<W: World>(connection: &mut Connection<'_, W>) -> Option<LeasedLett
         Some(_) => limits.keep_warm,
         None => Duration::ZERO,
     };
-    let next = within(crew, connection.site, patience);
-    crew.stop.run_until_cancelled(next).await.flatten()
+    let next = within(crew, site, patience);
+    let letter = crew.stop.run_until_cancelled(next).await.flatten()?;
+    passed(crew, site, letter).await
+}
+
+/// The letter with a pass to prepare it. When the engine stops first, the letter goes back into the line.
+async fn passed<'a, W: World>(
+    crew: &'a Crew<W>,
+    site: &Site,
+    mut letter: LeasedLetter,
+) -> Option<(LeasedLetter, Pass<'a>)> {
+    let pass = pass(&crew.prepare, site, &mut letter);
+    match crew.stop.run_until_cancelled(pass).await {
+        Some(pass) => Some((letter, pass)),
+        None => {
+            site.put_back(letter);
+            None
+        }
+    }
+}
+
+/// Waits for a pass; an urgent letter of the site that comes meanwhile goes first.
+async fn pass<'a>(prepare: &'a Prepare, site: &Site, letter: &mut LeasedLetter) -> Pass<'a> {
+    let mut usual = pin!(prepare.pass(false));
+    while !letter.is_urgent() {
+        tokio::select! {
+            biased;
+            pass = &mut usual => {
+                site.let_urgent_first(letter);
+                return pass;
+            }
+            () = site.urgent_waits() => site.let_urgent_first(letter),
+        }
+    }
+    prepare.pass(true).await
 }
 
 /// The next letter within that time, unless this connection is one too many: another node has joined, or the governor wants
@@ -102,9 +140,13 @@ async fn within<W: World>(crew: &Crew<W>, site: &Site, patience: Duration) -> Op
     }
 }
 
-async fn turn<W: World>(connection: &mut Connection<'_, W>, letter: &LeasedLetter) -> Turn {
+async fn turn<W: World>(
+    connection: &mut Connection<'_, W>,
+    letter: &LeasedLetter,
+    pass: Pass<'_>,
+) -> Turn {
     let (crew, site) = (connection.crew, connection.site);
-    match deliver(connection, letter).await {
+    match deliver(connection, letter, pass).await {
         Ok((evidence, record)) => {
             let talk = record.as_ref().map_or(Duration::ZERO, |record| record.talk);
             let provider = site.way.provider();

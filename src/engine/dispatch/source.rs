@@ -9,7 +9,7 @@ use super::{Dispatch, Place, Site, SiteKey};
 use crate::{
     engine::pace::Moment,
     mail::HoldId,
-    port::{Dice, LeasedLetter, URGENT, World},
+    port::{Dice, LeasedLetter, World},
 };
 
 /// Where a letter goes now.
@@ -38,7 +38,7 @@ impl<W: World> Dispatch<W> {
             .and_then(|letter| crew.stream(letter).ok());
         let pool = stream.map_or(&[][..], |stream| &stream.pool[..]);
         let paths = place.paths(&crew.pace, &crew.desk.sources, pool, moment);
-        let is_urgent = letter.priority <= URGENT;
+        let is_urgent = letter.is_urgent();
         crew.pace
             .learn(letter.lane, is_urgent, &paths, moment.instant);
         let kept = letter.source.as_deref();
