@@ -99,12 +99,12 @@ async fn passed<'a, W: World>(
     mut letter: LeasedLetter,
 ) -> Option<(LeasedLetter, Pass<'a>)> {
     let pass = pass(&crew.prepare, site, &mut letter);
-    match crew.stop.run_until_cancelled(pass).await {
-        Some(pass) => Some((letter, pass)),
-        None => {
-            site.put_back(letter);
-            None
-        }
+    let pass = crew.stop.run_until_cancelled(pass).await;
+    if let Some(pass) = pass {
+        Some((letter, pass))
+    } else {
+        site.put_back(letter);
+        None
     }
 }
 
