@@ -22,7 +22,10 @@ pub(super) fn limits_hold(facts: &Facts) -> Breaches {
 fn connections(facts: &Facts, allowed: usize, whose: impl Fn(&Connection) -> String) -> Breaches {
     // What closes at a moment is gone before what opens at it.
     let mut changes: BTreeMap<_, BTreeSet<(Duration, bool, usize)>> = BTreeMap::new();
-    for (number, connection) in facts.pages.connections.iter().enumerate() {
+    let lasting = facts.pages.connections.iter().enumerate();
+    // One that a process opens at the moment of its death was there for no time at all.
+    let lasting = lasting.filter(|(_, connection)| connection.closed != Some(connection.opened));
+    for (number, connection) in lasting {
         let of = (whose(connection), &connection.site);
         let changes = changes.entry(of).or_default();
         changes.insert((connection.opened, true, number));
