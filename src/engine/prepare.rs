@@ -53,7 +53,7 @@ impl Prepare {
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::timeout;
+    use tokio::{task::JoinSet, time::timeout};
 
     use super::Prepare;
 
@@ -66,5 +66,14 @@ mod tests {
         assert!(soon(true).await.is_ok());
         drop(held);
         assert!(soon(false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_has_a_pass_lets_go_first_what_is_ready() {
+        let prepare = Prepare::new(1);
+        let mut others = JoinSet::new();
+        others.spawn(async {});
+        let _pass = prepare.pass(false).await;
+        assert!(others.try_join_next().is_some());
     }
 }

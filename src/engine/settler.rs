@@ -15,7 +15,7 @@ use crate::port::{Journal, Settlement, Store, Watch};
 /// A batch closes after this time, which nobody notices ...
 const SLICE: Duration = Duration::from_millis(20);
 
-/// ... or after so many slices, when the first has brought more than [`FEW`]: each write costs as much as dozens of its rows.
+/// ... or after so many slices, when the first has brought more than [`FEW`]: a row of a small write costs PostgreSQL more.
 const SLICES_BUSY: u32 = 5;
 const FEW: usize = 8;
 

@@ -37,7 +37,7 @@ pub(super) struct Site {
     pub(super) path: Arc<Path>,
     waiting: Mutex<Line>,
     arrived: Notify,
-    /// An urgent letter arrived while every connection had one in hand.
+    /// An urgent letter arrived: those who wait with another one in hand take it first.
     hurried: Notify,
     connections: AtomicUsize,
     idle: AtomicUsize,
