@@ -49,6 +49,10 @@ use self::{
     table::Table,
 };
 
+/// As in the binary: engine and receiver are children of this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Names of the rows that others are compared to.
 const PLAIN: &str = "end to end, RSA-2048";
 

@@ -28,6 +28,10 @@ use anyhow::{Context, Result};
 
 use self::table::Table;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let runs: u32 = variable("READING_RUNS", 5)?;
     let lines: usize = variable("READING_LINES", 200_000)?;

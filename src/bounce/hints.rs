@@ -18,9 +18,9 @@ static HINT: LazyLock<Regex> = LazyLock::new(|| {
     let verb = "again|retry|wait|come back|resend|resubmit|reconnect|defer|delay|later|back|gr[ae]y-?list\
         |повтор|попробуйте|подожд|позже|через";
     let gap = "[^0-9]{0,40}";
-    let clock = "(?<h>[0-9]{1,2}):(?<m>[0-9]{2}):(?<s>[0-9]{2})";
-    let unit = "(?<unit>s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|сек[а-я]*|мин[а-я]*|час[а-я]*|сут[а-я]*|дн[а-я]*)";
-    let amount = format!("(?<amount>[0-9]{{1,6}}) ?-?{unit}");
+    let clock = "[0-9]{1,2}:[0-9]{2}:[0-9]{2}";
+    let unit = "(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|сек[а-я]*|мин[а-я]*|час[а-я]*|сут[а-я]*|дн[а-я]*)";
+    let amount = format!("[0-9]{{1,6}} ?-?{unit}");
     let pattern = format!("(?:{verb}){gap}(?:{clock}|{amount})(?:[^a-zа-я0-9]|$)");
     #[expect(
         clippy::expect_used,
@@ -40,14 +40,31 @@ pub(super) fn in_words(text: &str) -> Option<Duration> {
     if !names_a_time(text) {
         return None;
     }
-    // Whether there is one at all is found much faster than where its parts are.
-    let found = HINT.is_match(text).then(|| HINT.captures(text))??;
-    let number = |name: &str| found.name(name)?.as_str().parse::<u64>().ok();
-    let seconds = match (number("h"), number("m"), number("s")) {
-        (Some(hours), Some(minutes), Some(seconds)) => hours * 3600 + minutes * 60 + seconds,
-        _ => number("amount")? * seconds_in(found.name("unit")?.as_str()),
-    };
+    let found = HINT.find(text)?.as_str();
+    let amount = &found[found.find(|letter: char| letter.is_ascii_digit())?..];
+    let seconds = seconds_in_clock(amount).or_else(|| seconds_in_words(amount))?;
     Some(Duration::from_secs(seconds).clamp(HINT_MIN, HINT_MAX))
+}
+
+/// `00:05:00`, up to whatever follows the last digits.
+fn seconds_in_clock(text: &str) -> Option<u64> {
+    let mut parts = text.splitn(3, ':').map(leading_number);
+    let [hours, minutes, seconds] = [parts.next()??.0, parts.next()??.0, parts.next()??.0];
+    Some(hours * 3600 + minutes * 60 + seconds)
+}
+
+/// `10 minutes`, `5min` or `30-s`.
+fn seconds_in_words(text: &str) -> Option<u64> {
+    let (amount, rest) = leading_number(text)?;
+    let unit = rest.strip_prefix(' ').unwrap_or(rest);
+    Some(amount * seconds_in(unit.strip_prefix('-').unwrap_or(unit)))
+}
+
+/// The number that a text begins with, and the rest.
+fn leading_number(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit());
+    let (number, rest) = text.split_at(end.unwrap_or(text.len()));
+    Some((number.parse().ok()?, rest))
 }
 
 /// Whether some number is followed by what may be a unit or the rest of a clock's time. Most replies hold numbers that

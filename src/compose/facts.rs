@@ -3,8 +3,9 @@
 //! Owns the object `letter` and the reading of variables. Promises: `letter` is ours, whatever the variables say.
 //! Leaves rendering to `template`; `docs/templates.md` lists the facts.
 
+use std::collections::BTreeMap;
+
 use minijinja::Value;
-use serde_json::Value as Json;
 
 use super::identity::Unsubscribe;
 use crate::mail::{Letter, Unsendable};
@@ -42,34 +43,12 @@ impl<'a> Facts<'a> {
 
     /// The variables, a JSON object, with `letter` beside them; a variable of that name is hidden by it.
     pub(super) fn context(&self, variables: &str) -> Result<Value, Unsendable> {
-        let given: serde_json::Map<String, Json> =
+        // JSON read from text is at most 128 deep, so what is made of it is too.
+        let mut known: BTreeMap<String, Value> =
             serde_json::from_str(variables).map_err(|error| {
                 Unsendable::new("variables", format!("are not a JSON object: {error}"))
             })?;
-        let given = given.into_iter().map(|(name, json)| (name, value(json)));
-        let ours = std::iter::once((LETTER.to_owned(), self.letter.clone()));
-        Ok(Value::from_pairs(given.chain(ours)))
+        known.insert(LETTER.to_owned(), self.letter.clone());
+        Ok(Value::from(known))
     }
-}
-
-/// JSON read from text is at most 128 deep, so this recursion has an end.
-fn value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::from(()),
-        Json::Bool(truth) => Value::from(truth),
-        Json::Number(number) => number_value(&number),
-        Json::String(text) => Value::from(text),
-        Json::Array(items) => items.into_iter().map(value).collect(),
-        Json::Object(fields) => {
-            Value::from_pairs(fields.into_iter().map(|(name, json)| (name, value(json))))
-        }
-    }
-}
-
-fn number_value(number: &serde_json::Number) -> Value {
-    let whole = number.as_i64().map(Value::from);
-    whole
-        .or_else(|| number.as_u64().map(Value::from))
-        .or_else(|| number.as_f64().map(Value::from))
-        .unwrap_or_default()
 }
