@@ -30,7 +30,7 @@ const LICENCES: [&str; 14] = [
 ];
 
 /// Crates reached by an ordinary build and by the tests on this platform.
-const CRATES_MAX: usize = 330;
+const CRATES_MAX: usize = 331;
 
 /// Crates that come in two versions, each because two guests disagree. Only shrinks.
 const TWICE_MAX: usize = 14;
