@@ -86,14 +86,35 @@ fn next_odd(bytes: &[u8], from: usize) -> Option<usize> {
 const STEP: usize = 16;
 
 /// Whether none of these bytes is odd, but for the first, which only tells whether a word begins behind it.
-fn is_plain(bytes: &[u8; STEP + 1]) -> bool {
-    let mut odd = false;
-    for at in 0..STEP {
-        let (before, byte) = (bytes[at], bytes[at + 1]);
-        odd |= !(b' '..128).contains(&byte) || byte == b'@';
-        odd |= before == b' ' && (byte < b'A' || byte == b'[');
+///
+/// Written in lanes of one wide number, because each branch of a loop would be guessed wrong at every other word: with
+/// bytes below 128, a sum below 256 stays in its lane, and its highest bit is the answer.
+const fn is_plain(bytes: &[u8; STEP + 1]) -> bool {
+    const HIGH: u128 = every(0x80);
+    let (Some(before), Some(after)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return false;
+    };
+    let (before, after) = (
+        u128::from_le_bytes(*before) & !HIGH,
+        u128::from_le_bytes(*after),
+    );
+    if after & HIGH != 0 {
+        return false;
     }
-    !odd
+    let within_word = differs(before, b' ');
+    let letter = (after + every(0x80 - b'A')) & differs(after, b'[');
+    let no_control = after + every(0x80 - b' ');
+    no_control & differs(after, b'@') & (within_word | letter) & HIGH == HIGH
+}
+
+/// That byte in every lane.
+const fn every(byte: u8) -> u128 {
+    u128::from_le_bytes([byte; STEP])
+}
+
+/// The highest bit of each lane whose byte, below 128, is another one.
+const fn differs(bytes: u128, byte: u8) -> u128 {
+    (bytes ^ every(byte)) + every(0x7f)
 }
 
 /// Never only to be copied: what has an own lower case, what is masked, what separates words in another way.
