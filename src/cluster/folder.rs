@@ -59,6 +59,15 @@ impl Home {
             .try_clone()
             .doing(|| format!("sharing {}", path.display()))
     }
+
+    /// Takes this program's name off the lock: whoever comes next waits for the last process of the folder, because
+    /// nobody is left who would keep it.
+    pub(super) fn resign(&self) -> Result<(), ClusterError> {
+        let path = self.place.lock_path();
+        self.lock
+            .set_len(0)
+            .doing(|| format!("writing {}", path.display()))
+    }
 }
 
 /// A new folder in the first of these that the account can reach.

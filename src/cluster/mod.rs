@@ -153,6 +153,8 @@ impl Cluster {
         self.stopped = true;
         self.supervisor.stop()?;
         self.home.place.stop_orphan()?;
+        // After a crash of the server its connections may live a moment longer.
+        self.home.resign()?;
         self.socket.remove();
         if self.keep == Keep::ThrowAway {
             // The supervisor has removed what its account may remove; a parent folder of root needs us.

@@ -1,12 +1,14 @@
 //! A cluster that starts, works, and starts again after what may have happened to it.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, pin::pin, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, getpgid, getpgrp},
 };
 use postrider::cluster::{Attached, Cluster, ClusterOptions};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::place::{act, ask, place, postmaster, start, wait_until_all_are_gone};
 
@@ -133,6 +135,28 @@ async fn a_server_whose_mark_was_left_by_a_crash_starts_again_and_has_everything
     fs::write(place.folder().join("data/postmaster.pid"), mark).unwrap();
     let cluster = start(&place.folder()).await.unwrap();
     assert_eq!(ask(&cluster.url(), "select word from kept").await, "safe");
+}
+
+#[tokio::test]
+async fn the_start_after_a_crash_waits_for_the_last_process_of_the_crashed_server() {
+    let place = place();
+    let cluster = start(&place.folder()).await.unwrap();
+    let mut connection = PgConnection::connect(&cluster.url()).await.unwrap();
+    let backend: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    // Stopped, it cannot notice that its server has died.
+    kill(Pid::from_raw(backend), Signal::SIGSTOP).unwrap();
+    kill(postmaster(&place.folder()), Signal::SIGKILL).unwrap();
+    cluster.stop().await.unwrap();
+    let folder = place.folder();
+    let mut next = pin!(start(&folder));
+    let early = timeout(Duration::from_millis(500), &mut next).await;
+    kill(Pid::from_raw(backend), Signal::SIGKILL).unwrap();
+    assert!(early.is_err(), "started or refused: {early:?}");
+    let cluster = next.await.unwrap();
+    assert_eq!(ask(&cluster.url(), "select 'back'").await, "back");
 }
 
 #[tokio::test]
