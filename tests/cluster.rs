@@ -8,6 +8,8 @@
 mod databases;
 #[path = "cluster/endings.rs"]
 mod endings;
+#[path = "cluster/keeper.rs"]
+mod keeper;
 #[path = "cluster/place.rs"]
 mod place;
 #[path = "cluster/refusals.rs"]

@@ -1,12 +1,12 @@
 //! The database of this node: the one that the operator names, or a private one.
 //!
-//! Owns the choice. Promises: a private server that was started here is stopped when it is closed, or at the latest
-//! when the program ends. Leaves the server to `cluster` and statements to `store`.
+//! Owns the choice. Promises: a private server that was started here is started again when it dies, and is stopped when it
+//! is closed, or at the latest when the program ends. Leaves the server to `cluster` and statements to `store`.
 
 use anyhow::{Context, Result};
 
 use crate::{
-    cluster::{Attached, Cluster, ClusterOptions},
+    cluster::{Attached, Cluster, ClusterOptions, Kept},
     config::Config,
     net::SystemClock,
     port::Clock,
@@ -23,7 +23,7 @@ const CLUSTER_FOLDER: &str = "postgres";
 pub(super) struct Database {
     /// Its store.
     pub(super) store: PgStore,
-    private: Option<Attached>,
+    private: Option<Kept>,
 }
 
 impl Database {
@@ -32,9 +32,7 @@ impl Database {
         let (private, url) = if let Some(named) = &config.database.url {
             (None, named.expose().to_owned())
         } else {
-            let private = private(config).await?;
-            let url = private.url();
-            (Some(private), url)
+            private(config).await?
         };
         let options = url.parse().context("reading database.url")?;
         PgStore::migrate(&options).await?;
@@ -46,16 +44,22 @@ impl Database {
     /// Closes connections and stops the private server, if it was started here.
     pub(super) async fn close(self) -> Result<()> {
         self.store.close().await;
-        if let Some(Attached::Started(cluster)) = self.private {
-            cluster.stop().await?;
+        if let Some(server) = self.private {
+            server.stop().await?;
         }
         Ok(())
     }
 }
 
-/// The private server: a command that happens to run keeps it up until everybody has left.
-async fn private(config: &Config) -> Result<Attached> {
-    Ok(Cluster::start_or_attach(&private_server(config)).await?)
+/// The private server and its address: a command that happens to run keeps it up until everybody has left.
+async fn private(config: &Config) -> Result<(Option<Kept>, String)> {
+    let attached = Cluster::start_or_attach(&private_server(config)).await?;
+    let url = attached.url();
+    let kept = match attached {
+        Attached::Started(cluster) => Some(cluster.kept()?),
+        Attached::Visited(_) => None,
+    };
+    Ok((kept, url))
 }
 
 /// The private server of a configuration, the same for the node and for every command.

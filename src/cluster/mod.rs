@@ -1,8 +1,9 @@
 //! A private PostgreSQL that the program starts and stops itself.
 //!
 //! Owns the server's binaries, account, folder, socket and life. Promises: durable settings; one program per folder;
-//! works as root and as a plain user; no process outlives the program, however the program ends. Leaves every SQL
-//! statement to `store`. Read `supervisor` next for how a server follows its program even into `kill -9`.
+//! works as root and as a plain user; no process outlives the program, however the program ends; a server starts when the
+//! last process of the one before it is gone. Leaves every SQL statement to `store`. Read `supervisor` next for how a
+//! server follows its program even into `kill -9`, and `keeper` for how it comes back when only the server was killed.
 
 mod account;
 mod attach;
@@ -10,6 +11,7 @@ mod binaries;
 mod error;
 mod folder;
 mod initdb;
+mod keeper;
 mod lock;
 mod place;
 mod process;
@@ -24,8 +26,9 @@ pub use attach::Attached;
 use binaries::Binaries;
 pub use error::ClusterError;
 use folder::Home;
+pub use keeper::Kept;
 use socket::SocketFolder;
-use supervisor::Supervisor;
+use supervisor::{ServerCommand, Supervisor};
 
 /// Whether a cluster's data outlives its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +93,7 @@ impl ClusterOptions {
 #[derive(Debug)]
 pub struct Cluster {
     supervisor: Supervisor,
+    command: ServerCommand,
     socket: SocketFolder,
     home: Home,
     keep: Keep,
@@ -114,10 +118,14 @@ impl Cluster {
         home.place.forget_dead_server()?;
         home.place.rotate_log();
         let socket = SocketFolder::choose(&home.place)?;
-        let settings = settings::arguments(options.keep, socket.path(), &options.settings);
-        let supervisor = Supervisor::start(&home, &binaries, options.keep, &socket, &settings)?;
+        let command = ServerCommand {
+            program: binaries.program("postgres"),
+            settings: settings::arguments(options.keep, socket.path(), &options.settings),
+        };
+        let supervisor = Supervisor::start(&home, &command, options.keep, &socket)?;
         let mut cluster = Self {
             supervisor,
+            command,
             socket,
             home,
             keep: options.keep,

@@ -73,7 +73,7 @@ impl Place {
     }
 
     /// The process number and the status of the server, as it tells them itself.
-    pub(super) fn server(&self) -> Option<(i32, String)> {
+    fn server(&self) -> Option<(i32, String)> {
         let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
         let mut lines = text.lines();
         let pid = lines.next()?.trim().parse().ok()?;
@@ -81,11 +81,21 @@ impl Place {
         Some((pid, lines.nth(6).unwrap_or_default().trim().to_owned()))
     }
 
+    /// A living server of this folder.
+    pub(super) fn living_server(&self) -> Option<(i32, String)> {
+        let server = self.server()?;
+        process::is_server_of(server.0, &self.data()).then_some(server)
+    }
+
+    /// Whether a server lives here and takes connections. The mark of a dead one may say so too.
+    pub(super) fn has_ready_server(&self) -> bool {
+        self.living_server()
+            .is_some_and(|(_, status)| status == "ready")
+    }
+
     /// Asks a server on this folder to stop, if one is there.
     pub(super) fn ask_server_to_stop(&self) {
-        if let Some((pid, _)) = self.server()
-            && process::is_server_of(pid, &self.data())
-        {
+        if let Some((pid, _)) = self.living_server() {
             process::ask_to_stop(pid);
         }
     }
@@ -93,15 +103,13 @@ impl Place {
     /// Stops a server whose supervisor was killed by somebody else.
     pub(super) fn stop_orphan(&self) -> Result<(), ClusterError> {
         for poll in 0..STOP_POLLS {
-            match self.server() {
-                Some((pid, _)) if process::is_server_of(pid, &self.data()) => {
-                    if poll % 50 == 0 {
-                        process::ask_to_stop(pid);
-                    }
-                    thread::sleep(STOP_POLL);
-                }
-                _ => return Ok(()),
+            let Some((pid, _)) = self.living_server() else {
+                return Ok(());
+            };
+            if poll % 50 == 0 {
+                process::ask_to_stop(pid);
             }
+            thread::sleep(STOP_POLL);
         }
         Err(ClusterError::TooSlow {
             what: "stop",

@@ -4,7 +4,7 @@
 //! The means is a pipe: see `supervisor.sh`, which is the other half of this file.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Stdio},
     thread,
     time::Duration,
@@ -12,7 +12,6 @@ use std::{
 
 use super::{
     Keep,
-    binaries::Binaries,
     error::{ClusterError, Doing},
     folder::Home,
     socket::SocketFolder,
@@ -27,6 +26,15 @@ const START_LIMIT: Duration = Duration::from_mins(10);
 /// The script gives up on a checkpoint after a minute; then the server needs seconds.
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 
+/// The server's command line, but for the folder.
+#[derive(Clone, Debug)]
+pub(super) struct ServerCommand {
+    /// The server program.
+    pub(super) program: PathBuf,
+    /// Its settings, as arguments.
+    pub(super) settings: Vec<String>,
+}
+
 /// The supervisor's process and our end of its pipe.
 #[derive(Debug)]
 pub(super) struct Supervisor {
@@ -38,10 +46,9 @@ impl Supervisor {
     /// Starts the supervisor, and through it the server.
     pub(super) fn start(
         home: &Home,
-        binaries: &Binaries,
+        server: &ServerCommand,
         keep: Keep,
         socket: &SocketFolder,
-        settings: &[String],
     ) -> Result<Self, ClusterError> {
         let nowhere = Path::new("");
         let (signal, remove) = match keep {
@@ -57,10 +64,10 @@ impl Supervisor {
             .arg(signal)
             .arg(remove)
             .arg(socket.temporary_path().unwrap_or(nowhere))
-            .arg(binaries.program("postgres"))
+            .arg(&server.program)
             .arg("-D")
             .arg(home.place.data())
-            .args(settings)
+            .args(&server.settings)
             .stdin(Stdio::piped())
             .stdout(home.lock()?)
             .stderr(Stdio::null())
@@ -73,11 +80,7 @@ impl Supervisor {
     /// Waits until the server takes connections.
     pub(super) fn wait_until_ready(&mut self, home: &Home) -> Result<(), ClusterError> {
         for _ in 0..polls(START_LIMIT) {
-            if home
-                .place
-                .server()
-                .is_some_and(|(_, status)| status == "ready")
-            {
+            if home.place.has_ready_server() {
                 return Ok(());
             }
             if self.is_gone()? {
@@ -104,7 +107,8 @@ impl Supervisor {
         Ok(())
     }
 
-    fn is_gone(&mut self) -> Result<bool, ClusterError> {
+    /// Whether the supervisor, and with it the server it waits for, has ended.
+    pub(super) fn is_gone(&mut self) -> Result<bool, ClusterError> {
         self.child
             .try_wait()
             .map(|status| status.is_some())

@@ -2,7 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 use crate::desk::{desk, interrupt, letter, own, private_data};
@@ -78,6 +84,40 @@ async fn two_programs_share_the_private_server() {
     interrupt(&guest);
     assert!(guest.wait().unwrap().success());
     assert!(host.wait().unwrap().success());
+}
+
+/// A node goes on when its private server was killed: for want of memory, or by a hand that slipped.
+#[tokio::test]
+async fn a_node_starts_its_private_server_again_when_it_was_killed() {
+    let desk = desk().await;
+    let data = private_data(&desk);
+    desk.file("own.toml", node_on(&data.path().join("data")));
+    let made = own(&desk, "dkim new example.com").output().unwrap();
+    assert!(made.status.success());
+    let mut node = own(&desk, "serve").stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(node.stderr.take().unwrap()).lines();
+    let mut heard = |words: &str| log.find(|line| line.as_ref().unwrap().contains(words));
+    assert!(heard("Postrider serves").is_some());
+    let mark = data.path().join("data/postgres/data/postmaster.pid");
+    let number = std::fs::read_to_string(mark).unwrap();
+    let number = number.lines().next().unwrap().parse().unwrap();
+    kill(Pid::from_raw(number), Signal::SIGKILL).unwrap();
+    assert!(heard("has ended by itself; it is started again").is_some());
+    let made = own(&desk, "key new after").output().unwrap();
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success(), "{said}");
+    interrupt(&node);
+    // What it says must be read, or it would wait for its reader.
+    assert!(heard("has settled everything and stops").is_some());
+    assert!(node.wait().unwrap().success());
+}
+
+fn node_on(data: &Path) -> String {
+    format!(
+        "data_folder = \"{}\"\n{}\n[http]\nlisten = \"127.0.0.1:0\"\n[smtp]\nehlo = \"mta.example.com\"\n",
+        data.display(),
+        include_str!("../support/identity.toml"),
+    )
 }
 
 /// Each starts the private server, joins it, or meets it while it stops: whatever comes, the command is done.
