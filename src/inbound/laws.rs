@@ -15,11 +15,11 @@ use super::{
     budget::Budget,
     session::{House, Privacy, Session},
     settings::{Protocol, Settings},
-    wire::Wire,
 };
 use crate::{
     mail::{Domain, Incoming, IncomingId, LetterId, Shard, Timestamp},
     port::{Clock, StoreError, inbound::Intake},
+    smtp::guest::Guest,
     token::{Addresses, Kind, Named, TokenKey, Tokens},
 };
 
@@ -99,7 +99,7 @@ async fn talk(
 ) -> String {
     let (guest, host) = duplex(1 << 20);
     let serve = async {
-        let mut wire = Wire::new(host, &house.settings, CancellationToken::new());
+        let mut wire = Guest::new(host, house.settings.manner(), CancellationToken::new());
         let remote = Ipv4Addr::LOCALHOST.into();
         Session::new(house, &mut wire, protocol, remote, Privacy::Clear)
             .run()
@@ -270,7 +270,7 @@ async fn a_guest_who_falls_silent_or_drips_is_seen_off() {
     let house = house(settings, &shelf);
     let (mut guest, host) = duplex(1 << 20);
     let serve = async {
-        let mut wire = Wire::new(host, &house.settings, CancellationToken::new());
+        let mut wire = Guest::new(host, house.settings.manner(), CancellationToken::new());
         let remote = Ipv4Addr::LOCALHOST.into();
         Session::new(&house, &mut wire, Protocol::Smtp, remote, Privacy::Clear)
             .run()

@@ -25,13 +25,13 @@ use super::{
     guests::Guests,
     session::{Ending, House, Privacy, Session},
     settings::{Protocol, Settings},
-    wire::Wire,
 };
 use crate::{
     port::{
         Clock,
         inbound::{InboundWatch, Intake},
     },
+    smtp::guest::Guest,
     token::Addresses,
 };
 
@@ -101,7 +101,7 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin, I: Intake, C: Clock, W:
     addresses: Addresses,
     (intake, clock, watch): (I, C, W),
 ) {
-    let mut wire = Wire::new(stream, &settings, CancellationToken::new());
+    let mut guest = Guest::new(stream, settings.manner(), CancellationToken::new());
     let house = House {
         budget: Budget::new(settings.memory_max),
         settings,
@@ -111,7 +111,7 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin, I: Intake, C: Clock, W:
         watch,
     };
     let nobody = Ipv4Addr::UNSPECIFIED.into();
-    Session::new(&house, &mut wire, protocol, nobody, Privacy::Clear)
+    Session::new(&house, &mut guest, protocol, nobody, Privacy::Clear)
         .run()
         .await;
 }
@@ -166,8 +166,8 @@ impl<I: Intake, C: Clock, W: InboundWatch> Gate<I, C, W> {
             Ok(_place) => self.host(stream, from).await,
             Err(why) => {
                 self.house.watch.crowded();
-                let mut wire = Wire::new(stream, &self.house.settings, self.stop.clone());
-                wire.close(&format!("421 {why}")).await;
+                let mut guest = Guest::new(stream, self.house.settings.manner(), self.stop.clone());
+                guest.close(&format!("421 {why}")).await;
             }
         }
     }
@@ -197,10 +197,10 @@ impl<I: Intake, C: Clock, W: InboundWatch> Gate<I, C, W> {
         from: SocketAddr,
         privacy: Privacy,
     ) -> Option<S> {
-        let mut wire = Wire::new(stream, &self.house.settings, self.stop.clone());
+        let mut guest = Guest::new(stream, self.house.settings.manner(), self.stop.clone());
         let remote = from.ip().to_canonical();
-        let session = Session::new(&self.house, &mut wire, self.protocol, remote, privacy);
+        let session = Session::new(&self.house, &mut guest, self.protocol, remote, privacy);
         let ending = session.run().await;
-        (ending == Ending::StartTls).then(|| wire.into_stream())
+        (ending == Ending::StartTls).then(|| guest.into_stream())
     }
 }

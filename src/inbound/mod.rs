@@ -12,7 +12,6 @@ pub mod listen;
 pub mod maildir;
 mod session;
 pub mod settings;
-mod wire;
 
 pub use listen::{Listener, converse, serve};
 pub use maildir::Maildir;

@@ -2,8 +2,8 @@
 //!
 //! Owns the order of commands and what is offered: PIPELINING, SIZE, 8BITMIME, SMTPUTF8, ENHANCEDSTATUSCODES, STARTTLS.
 //! Promises: one reply per command (LMTP: one per recipient after the mail); 250 after the final dot only when the mail is
-//! kept; a guest who talks nonsense or feels for addresses is seen off. Leaves bytes to `wire`, who is let in to
-//! `token::Addresses`, keeping to the port.
+//! kept; a guest who talks nonsense or feels for addresses is seen off. Leaves bytes to `smtp::guest`, who is let
+//! in to `token::Addresses`, keeping to the port.
 
 use std::net::IpAddr;
 
@@ -11,10 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{error, info};
 
 use super::{
-    budget::Budget,
+    budget::{Budget, Hold},
     command::{Command, Sender},
     settings::{Protocol, Settings},
-    wire::{Gone, Line, Mail, Wire},
 };
 use crate::{
     mail::{Door, Incoming},
@@ -22,6 +21,7 @@ use crate::{
         Clock,
         inbound::{InboundWatch, Intake, TurnedAway},
     },
+    smtp::guest::{Gone, Guest, READ_OCTETS},
     token::Addresses,
 };
 
@@ -33,6 +33,8 @@ const FAULTS_MAX: u32 = 20;
 
 /// Commands of one guest: far more than a server with a pile of bounces needs.
 const COMMANDS_MAX: u32 = 10_000;
+
+const TOO_BIG: &str = "552 5.3.4 Message size exceeds fixed limit";
 
 const GOODBYE_FAULTS: &str = "421 4.7.0 Too many errors, closing connection";
 
@@ -67,7 +69,7 @@ pub(super) enum Privacy {
 /// One guest.
 pub(super) struct Session<'a, S, I, C, W> {
     house: &'a House<I, C, W>,
-    wire: &'a mut Wire<S>,
+    guest: &'a mut Guest<S>,
     protocol: Protocol,
     remote: IpAddr,
     privacy: Privacy,
@@ -87,14 +89,14 @@ where
     /// A guest who has said nothing yet.
     pub(super) fn new(
         house: &'a House<I, C, W>,
-        wire: &'a mut Wire<S>,
+        guest: &'a mut Guest<S>,
         protocol: Protocol,
         remote: IpAddr,
         privacy: Privacy,
     ) -> Self {
         Self {
             house,
-            wire,
+            guest,
             protocol,
             remote,
             privacy,
@@ -115,7 +117,7 @@ where
                     Gone::Idle => "421 4.4.2 Timeout, closing connection",
                     Gone::Stopping => "421 4.3.2 Service shutting down",
                 };
-                self.wire.close(last).await;
+                self.guest.close(last).await;
                 Ending::Left
             }
         }
@@ -128,19 +130,18 @@ where
                 Protocol::Lmtp => "LMTP",
             };
             let greeting = format!("220 {} {protocol} Postrider", self.house.settings.host);
-            self.wire.say(&greeting);
+            self.guest.say(&greeting);
         }
         for _ in 0..COMMANDS_MAX {
-            let command = match self.wire.line().await? {
-                Line::Command(line) => Command::parse(&line),
-                Line::TooLong => Command::Wrong("500 5.5.2 Line too long"),
-                Line::Garbage => Command::Wrong("500 5.5.2 Not a line of text ended by CR LF"),
+            let command = match self.guest.line().await? {
+                Ok(line) => Command::parse(&line),
+                Err(bad) => Command::Wrong(bad.reply()),
             };
             if let Some(ending) = self.obey(command).await? {
                 return Ok(ending);
             }
         }
-        self.wire
+        self.guest
             .close("421 4.7.0 Too many commands, closing connection")
             .await;
         Err(Gone::Closed)
@@ -158,17 +159,17 @@ where
             Command::Data => self.data().await?,
             Command::Rset => {
                 self.forget();
-                self.wire.say("250 2.0.0 Flushed");
+                self.guest.say("250 2.0.0 Flushed");
             }
-            Command::Noop => self.wire.say("250 2.0.0 Ok"),
-            Command::Vrfy => self.wire.say("252 2.5.0 Send some mail, we will see"),
+            Command::Noop => self.guest.say("250 2.0.0 Ok"),
+            Command::Vrfy => self.guest.say("252 2.5.0 Send some mail, we will see"),
             Command::StartTls if self.offers_tls() => {
-                self.wire.say("220 2.0.0 Ready to start TLS");
-                self.wire.flush().await?;
+                self.guest.say("220 2.0.0 Ready to start TLS");
+                self.guest.flush().await?;
                 return Ok(Some(Ending::StartTls));
             }
             Command::Quit => {
-                self.wire.close("221 2.0.0 Bye").await;
+                self.guest.close("221 2.0.0 Bye").await;
                 return Err(Gone::Closed);
             }
             Command::Wrong(reply) => self.fault(reply).await?,
@@ -201,7 +202,7 @@ where
     fn hello(&mut self, reply: &str) {
         self.greeted = true;
         self.forget();
-        self.wire.say(reply);
+        self.guest.say(reply);
     }
 
     async fn mail(&mut self, sender: Sender) -> Result<(), Gone> {
@@ -212,14 +213,14 @@ where
             return self.fault("503 5.5.1 Sender already given").await;
         }
         let reply = if sender.size > self.house.settings.size_max {
-            "552 5.3.4 Message size exceeds fixed limit"
+            TOO_BIG
         } else if !sender.path.is_ascii() && !sender.utf8 {
             "553 5.6.7 Address needs SMTPUTF8"
         } else {
             self.sender = Some(sender);
             "250 2.1.0 Ok"
         };
-        self.wire.say(reply);
+        self.guest.say(reply);
         Ok(())
     }
 
@@ -231,7 +232,7 @@ where
             return self.fault("553 5.6.7 Address needs SMTPUTF8").await;
         }
         if self.recipients.len() >= RECIPIENTS_MAX {
-            self.wire.say("452 4.5.3 Too many recipients");
+            self.guest.say("452 4.5.3 Too many recipients");
             return Ok(());
         }
         if let Err(why) = self.house.addresses.admit(&address) {
@@ -239,7 +240,7 @@ where
             return self.fault(refusal(why)).await;
         }
         self.recipients.push(address);
-        self.wire.say("250 2.1.5 Ok");
+        self.guest.say("250 2.1.5 Ok");
         Ok(())
     }
 
@@ -249,22 +250,23 @@ where
             return self.fault("503 5.5.1 No valid recipients").await;
         };
         let recipients = std::mem::take(&mut self.recipients);
-        self.wire.say("354 End data with <CR><LF>.<CR><LF>");
+        self.guest.say("354 End data with <CR><LF>.<CR><LF>");
         let mut hold = self.house.budget.hold();
-        let mail = self.wire.mail(&mut hold).await?;
-        self.wire.shrink();
+        let size_max = self.house.settings.size_max;
+        let objection = |octets| objection(octets, size_max, &mut hold);
+        let mail = self.guest.letter(objection).await?;
+        self.guest.shrink();
         let takers = match self.protocol {
             Protocol::Smtp => 1,
             Protocol::Lmtp => recipients.len(),
         };
         let reply = match mail {
-            Mail::Whole(raw) => self.keep(sender.path, recipients, raw).await,
-            Mail::TooBig => "552 5.3.4 Message size exceeds fixed limit".to_owned(),
-            Mail::NoRoom => "452 4.3.1 Too much mail at once, come back later".to_owned(),
+            Ok(raw) => self.keep(sender.path, recipients, raw).await,
+            Err(reply) => reply.to_owned(),
         };
         // RFC 2033 §4.2: LMTP wants one reply for each recipient that was taken, in their order.
         for _ in 0..takers {
-            self.wire.say(&reply);
+            self.guest.say(&reply);
         }
         Ok(())
     }
@@ -297,10 +299,10 @@ where
     async fn fault(&mut self, reply: &str) -> Result<(), Gone> {
         self.faults += 1;
         if self.faults > FAULTS_MAX {
-            self.wire.close(GOODBYE_FAULTS).await;
+            self.guest.close(GOODBYE_FAULTS).await;
             return Err(Gone::Closed);
         }
-        self.wire.say(reply);
+        self.guest.say(reply);
         Ok(())
     }
 
@@ -308,6 +310,19 @@ where
         self.sender = None;
         self.recipients.clear();
     }
+}
+
+/// Why a mail of so many octets is not kept. It lies in memory twice when its dots are undone.
+fn objection(octets: usize, size_max: usize, hold: &mut Hold) -> Option<&'static str> {
+    let reply = if octets > size_max {
+        TOO_BIG
+    } else if hold.grow(2 * (octets + READ_OCTETS)) {
+        return None;
+    } else {
+        "452 4.3.1 Too much mail at once, come back later"
+    };
+    hold.release();
+    Some(reply)
 }
 
 /// No hint whether a letter behind a wrong token ever was.

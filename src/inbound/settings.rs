@@ -6,6 +6,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use tokio_rustls::TlsAcceptor;
 
+use crate::smtp::guest::Manner;
+
 /// Which talk a socket speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -40,6 +42,17 @@ pub struct Settings {
     pub mail_patience: Duration,
     /// Waiting for those who are in the middle of a mail when we stop.
     pub farewell: Duration,
+}
+
+impl Settings {
+    /// How patient we are. Who is in the middle of a mail when we stop may end it.
+    pub(super) const fn manner(&self) -> Manner {
+        Manner {
+            patience: self.patience,
+            letter_patience: self.mail_patience,
+            breaks_off: false,
+        }
+    }
 }
 
 impl Default for Settings {

@@ -17,8 +17,9 @@ use super::{
     provider::Provider,
     tally::Envelope,
     temper::Cut,
-    wire::{Gone, Line, Wire},
+    wire::Wire,
 };
+use crate::smtp::guest::Gone;
 
 /// The largest letter taken, as big providers have it.
 pub(super) const LETTER_MAX: usize = 50 * 1_024 * 1_024;
@@ -114,14 +115,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         loop {
             let line = match self.wire.line().await? {
-                Line::Command(line) => line,
-                Line::TooLong => {
-                    self.fault("500 5.5.2 Line too long").await?;
-                    continue;
-                }
-                Line::Garbage => {
-                    self.fault("500 5.5.2 Not a line of text ended by CR LF")
-                        .await?;
+                Ok(line) => line,
+                Err(bad) => {
+                    self.fault(bad.reply()).await?;
                     continue;
                 }
             };
@@ -246,7 +242,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let is_cut = self.provider.cut(first, false).is_some();
         self.wire.say("354 End data with <CR><LF>.<CR><LF>").await?;
         if is_cut {
-            self.wire.fill().await?;
+            self.wire.more().await?;
             return Err(Gone::Closed);
         }
         let letter = self.wire.letter(LETTER_MAX).await?;
@@ -260,7 +256,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             .first()
             .is_some_and(|first| self.provider.cut(first, false).is_some());
         if is_cut {
-            self.wire.fill().await?;
+            self.wire.more().await?;
             return Err(Gone::Closed);
         }
         let before = self.chunks.as_ref().map_or(0, Vec::len);

@@ -3,7 +3,7 @@
 //! Owns [`Session`], the limits of what a receiver may say to us, and the line between "surely not arrived" and "nobody
 //! knows" (see [`letter`]). Promises: any splitting of the byte stream gives the same talk; pipelined and stepwise
 //! talks end alike; no content leaves before a recipient was accepted; memory per session is bounded whatever comes
-//! in; every wait has its limit from [`Timeouts`]. Leaves sockets and DNS to `net`, the meaning of a reply to `bounce`
+//! in; every wait has its limit from [`Timeouts`]. [`guest`] is the other end of such a talk. Leaves sockets and DNS to `net`, the meaning of a reply to `bounce`
 //! and every decision to `policy`. Read [`session`] first, then [`letter`].
 //!
 //! On `mail-send`: its [`mail_send::Credentials`] encode the answers of AUTH, and `smtp-proto`, its grammar, reads the
@@ -16,6 +16,7 @@ mod capabilities;
 mod commands;
 pub mod ending;
 mod form;
+pub mod guest;
 mod inbox;
 #[cfg(test)]
 mod laws;
