@@ -3,8 +3,9 @@
 //! Owns [`Session`], the limits of what a receiver may say to us, and the line between "surely not arrived" and "nobody
 //! knows" (see [`letter`]). Promises: any splitting of the byte stream gives the same talk; pipelined and stepwise
 //! talks end alike; no content leaves before a recipient was accepted; memory per session is bounded whatever comes
-//! in; every wait has its limit from [`Timeouts`]. [`guest`] is the other end of such a talk. Leaves sockets and DNS to `net`, the meaning of a reply to `bounce`
-//! and every decision to `policy`. Read [`session`] first, then [`letter`].
+//! in; every wait has its limit from [`Timeouts`]. [`guest`] is the other end of such a talk, for who listens. Leaves
+//! sockets and DNS to `net`, the meaning of a reply to `bounce` and every decision to `policy`. Read [`session`] first,
+//! then [`letter`].
 //!
 //! On `mail-send`: its [`mail_send::Credentials`] encode the answers of AUTH, and `smtp-proto`, its grammar, reads the
 //! EHLO answer. Its reader, writer and STARTTLS stay out: the reader forgets whatever follows a reply in one packet
