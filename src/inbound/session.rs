@@ -112,12 +112,9 @@ where
         match self.talk().await {
             Ok(ending) => ending,
             Err(gone) => {
-                let last = match gone {
-                    Gone::Closed => return Ending::Left,
-                    Gone::Idle => "421 4.4.2 Timeout, closing connection",
-                    Gone::Stopping => "421 4.3.2 Service shutting down",
-                };
-                self.guest.close(last).await;
+                if let Some(last) = gone.last_words() {
+                    self.guest.close(last).await;
+                }
                 Ending::Left
             }
         }

@@ -97,12 +97,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         match self.talk().await {
             Ok(ending) => ending,
             Err(gone) => {
-                let last = match gone {
-                    Gone::Closed => return Ending::Left,
-                    Gone::Idle => "421 4.4.2 Timeout, closing connection",
-                    Gone::Stopping => "421 4.3.2 Service shutting down",
-                };
-                self.wire.close(last).await;
+                if let Some(last) = gone.last_words() {
+                    self.wire.close(last).await;
+                }
                 Ending::Left
             }
         }

@@ -6,14 +6,20 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use postrider::store::PgStore;
+use postrider::{
+    mail::Timestamp,
+    port::{LeaseAsk, LeaseId, LeasedLetter, Store},
+    store::PgStore,
+};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::support::{self, TestDatabase};
 
@@ -164,6 +170,24 @@ pub(crate) fn own(desk: &Desk, line: &str) -> Command {
         .args(["--config", "own.toml"])
         .env_remove("DATABASE_URL");
     command
+}
+
+/// What an engine gets that asks at that moment, in the order of the letters' ids.
+pub(crate) async fn lease(store: &PgStore, now: Timestamp) -> Vec<LeasedLetter> {
+    let ask = LeaseAsk {
+        lease: LeaseId(Uuid::now_v7()),
+        now,
+        until: now.plus(Duration::from_mins(1)),
+        max: 10,
+        octets: u64::MAX,
+        per_lane: 10,
+        room: Vec::new(),
+        priority_max: 9,
+        after: None,
+    };
+    let mut letters = store.lease(ask).await.unwrap().letters;
+    letters.sort_by_key(LeasedLetter::id);
+    letters
 }
 
 pub(crate) fn interrupt(child: &Child) {

@@ -7,13 +7,12 @@ use postrider::{
         Aside, Class, Event, EventKind, HoldId, HoldOn, LetterId, Next, Phase, Quiet, RouteKey,
         RouteState, Signal, State, Timestamp, Verdict,
     },
-    port::{AttemptRecord, LeaseAsk, LeaseId, LeasedLetter, Parked, Settlement, Store},
+    port::{AttemptRecord, LeasedLetter, Parked, Settlement, Store},
     store::{Answer, Laid, PgStore},
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::desk::{Desk, desk};
+use crate::desk::{Desk, desk, lease};
 
 /// What happens is told in seconds since the letter was enqueued.
 struct Telling {
@@ -51,18 +50,7 @@ impl Telling {
     async fn lease(&self, seconds: u64) -> LeasedLetter {
         let now = self.at(seconds);
         self.store.promote(now, 10).await.unwrap();
-        let ask = LeaseAsk {
-            lease: LeaseId(Uuid::now_v7()),
-            now,
-            until: now.plus(Duration::from_mins(1)),
-            max: 10,
-            octets: u64::MAX,
-            per_lane: 10,
-            room: Vec::new(),
-            priority_max: 9,
-            after: None,
-        };
-        let mut letters = self.store.lease(ask).await.unwrap().letters;
+        let mut letters = lease(&self.store, now).await;
         assert_eq!(letters.len(), 1, "nothing is ready after {seconds} s");
         letters.pop().unwrap()
     }

@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
+use crate::desk::{desk, lease};
 use postrider::{
     mail::{
         Address, Class, Event, EventKind, Next, Reason, Scope, Signal, Stage, State, Suppression,
         Timestamp, Verdict,
     },
-    port::{AttemptRecord, LeaseAsk, LeaseId, LeasedLetter, Settlement, Store},
-    store::PgStore,
+    port::{AttemptRecord, LeasedLetter, Settlement, Store},
 };
-use uuid::Uuid;
 
-use crate::desk::desk;
+/// A moment at which everything is due.
+fn far() -> Timestamp {
+    Timestamp::parse("2999-01-01T00:00:00Z").unwrap()
+}
 
 #[tokio::test]
 async fn a_letter_tells_its_story() {
     let mut desk = desk().await;
     let store = desk.queue(&["anna@mail.ru", "olga@yandex.ru"]).await;
-    let letters = lease(&store).await;
+    let letters = lease(&store, far()).await;
     let (late, gone) = (&letters[0], &letters[1]);
     let verdicts = [deferred(late), bounced(gone)];
     assert_eq!(store.settle(&verdicts).await.unwrap(), []);
@@ -41,28 +43,10 @@ async fn a_letter_tells_its_story() {
 async fn a_letter_in_the_hands_of_a_worker_is_not_withdrawn() {
     let mut desk = desk().await;
     let store = desk.queue(&["anna@mail.ru"]).await;
-    let letters = lease(&store).await;
+    let letters = lease(&store, far()).await;
     store.close().await;
     desk.run(&format!("letter cancel {}", letters[0].id()));
     desk.check("leased");
-}
-
-async fn lease(store: &PgStore) -> Vec<LeasedLetter> {
-    let now = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
-    let ask = LeaseAsk {
-        lease: LeaseId(Uuid::now_v7()),
-        now,
-        until: now.plus(Duration::from_mins(1)),
-        max: 10,
-        octets: u64::MAX,
-        per_lane: 10,
-        room: Vec::new(),
-        priority_max: 9,
-        after: None,
-    };
-    let mut letters = store.lease(ask).await.unwrap().letters;
-    letters.sort_by_key(LeasedLetter::id);
-    letters
 }
 
 fn deferred(letter: &LeasedLetter) -> Settlement {

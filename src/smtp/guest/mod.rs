@@ -38,6 +38,17 @@ pub enum Gone {
     Stopping,
 }
 
+impl Gone {
+    /// What is still to be said to whoever is there.
+    pub const fn last_words(self) -> Option<&'static str> {
+        match self {
+            Self::Closed => None,
+            Self::Idle => Some("421 4.4.2 Timeout, closing connection"),
+            Self::Stopping => Some("421 4.3.2 Service shutting down"),
+        }
+    }
+}
+
 /// A line that is no command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadLine {
