@@ -87,6 +87,10 @@ impl<'a> Entity<'a> {
                 "a part claims to be {claimed} but has 8-bit octets or lines beyond 998"
             )));
         }
+        // mail-builder takes zero characters for harmless ASCII, and no charset that mails may use has them in a text.
+        if kind.c_type == "text" && self.body.contains(&0) {
+            return Err(broken("a text has a zero character".to_owned()));
+        }
         self.write_fields(out, &["content-type", "content-transfer-encoding"]);
         let mut content_type = ContentType::new(format!("{}/{}", kind.c_type, kind.subtype));
         content_type.attributes = kind

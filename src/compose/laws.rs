@@ -230,6 +230,14 @@ fn a_letter_that_cannot_be_written_says_why() {
         raw("Subject: s\nContent-Type: multipart/mixed\n\nпривет"),
         "raw: is multipart without a boundary",
     );
+    check(
+        raw("Subject: s\r\n\r\na\0b"),
+        "raw: a text has a zero character",
+    );
+    check(
+        raw("Subject: s\r\nContent-Type: image/png\r\n\r\na\0b"),
+        "fine",
+    );
     check(file("", "a/b", None), "attachments[0].name: is empty");
     check(
         file("a", "message/rfc822", None),
