@@ -122,7 +122,7 @@ mod tests {
     async fn a_chunk_ends_where_it_was_said_to_whatever_its_bytes_and_pieces() {
         let (mut sender, receiver) = duplex(3);
         let mut wire = Wire::new(receiver, Duration::ZERO, CancellationToken::new());
-        let send = sender.write_all(b"BDAT 6\r\n.\r\nxyzBDAT 9\r\n123456789\xff\r\n");
+        let talk = sender.write_all(b"BDAT 6\r\n.\r\nxyzBDAT 9\r\n123456789\xff\r\n");
         let read = async {
             assert_eq!(wire.line().await, Ok(Ok("BDAT 6\r\n".to_owned())));
             assert_eq!(wire.chunk(6, 6).await, Ok(Some(b".\r\nxyz".to_vec())));
@@ -130,7 +130,7 @@ mod tests {
             assert_eq!(wire.chunk(9, 8).await, Ok(None));
             assert_eq!(wire.line().await, Ok(Err(BadLine::Garbage)));
         };
-        let (sent, ()) = tokio::join!(send, read);
-        sent.unwrap();
+        let (said, ()) = tokio::join!(talk, read);
+        said.unwrap();
     }
 }
