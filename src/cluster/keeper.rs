@@ -23,12 +23,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A server that cannot be started is tried again after this time, at most.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// A cluster that is started again whenever it ends by itself. Stop it with [`Kept::stop`]; dropped, it stops some time
-/// later.
+/// A cluster that is started again whenever it ends by itself. Stop it with [`Kept::stop`]; dropping it stops it too, and
+/// blocks meanwhile.
 #[derive(Debug)]
 pub struct Kept {
-    thread: JoinHandle<Cluster>,
-    done: Sender<()>,
+    thread: Option<JoinHandle<Cluster>>,
+    done: Option<Sender<()>>,
 }
 
 impl Cluster {
@@ -39,45 +39,63 @@ impl Cluster {
             .name("postgres-keeper".to_owned())
             .spawn(move || keep(self, &told))
             .doing(|| "starting the thread that keeps PostgreSQL up".to_owned())?;
-        Ok(Kept { thread, done })
+        Ok(Kept {
+            thread: Some(thread),
+            done: Some(done),
+        })
     }
 
-    /// Starts the server again when it is gone. Says whether it was.
+    /// Starts the server again when it is gone, and says whether it was. Does not wait until it is ready: after a crash it
+    /// may have to read its log for minutes, and its clients ask again anyway.
     fn revive(&mut self) -> Result<bool, ClusterError> {
         // Where only its supervisor has died, the server works.
         if !self.supervisor.is_gone()? || self.home.place.living_server().is_some() {
             return Ok(false);
         }
-        warn!(folder = %self.folder().display(), "The private PostgreSQL has ended by itself; it is started again");
+        warn!(
+            folder = %self.folder().display(),
+            "The private PostgreSQL has ended by itself; it is started again. Its last words: {}",
+            self.home.place.log_tail(),
+        );
         self.supervisor = Supervisor::start(&self.home, &self.command, self.keep, &self.socket)?;
-        self.supervisor.wait_until_ready(&self.home)?;
         Ok(true)
     }
 }
 
 impl Kept {
     /// Stops the server, as [`Cluster::stop`] does.
-    pub async fn stop(self) -> Result<(), ClusterError> {
-        drop(self.done);
-        let thread = self.thread;
-        let cluster = tokio::task::spawn_blocking(move || thread.join()).await;
-        let Ok(Ok(cluster)) = cluster else {
-            return Err(ClusterError::Interrupted);
-        };
-        cluster.stop().await
+    pub async fn stop(mut self) -> Result<(), ClusterError> {
+        let cluster = tokio::task::spawn_blocking(move || self.let_go()).await;
+        match cluster {
+            Ok(Some(cluster)) => cluster.stop().await,
+            _ => Err(ClusterError::Interrupted),
+        }
+    }
+
+    /// The cluster, unkept.
+    fn let_go(&mut self) -> Option<Cluster> {
+        self.done = None;
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        drop(self.let_go());
     }
 }
 
 fn keep(mut cluster: Cluster, told: &Receiver<()>) -> Cluster {
     let mut pause = LOOK;
     while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(pause) {
-        pause = match cluster.revive() {
-            Ok(_) => LOOK,
-            Err(error) => {
-                let next = (pause * 2).min(PAUSE_MAX);
-                error!(%error, "The private PostgreSQL does not start; next try in {} s", next.as_secs());
-                next
-            }
+        let revived = cluster.revive();
+        if let Err(error) = &revived {
+            error!(%error, "The private PostgreSQL cannot be started again");
+        }
+        pause = match revived {
+            Ok(false) => LOOK,
+            // Should it die at once, it is not started every second.
+            Ok(true) | Err(_) => (pause * 2).min(PAUSE_MAX),
         };
     }
     cluster

@@ -1,6 +1,6 @@
 //! Whether a process of that number lives, and what it is.
 
-use std::{fs, path::Path, process::Command};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path, process::Command};
 
 use nix::{errno::Errno, sys::signal, unistd::Pid};
 
@@ -15,11 +15,25 @@ pub(super) fn is_server_of(pid: i32, data: &Path) -> bool {
     if !is_alive(pid) {
         return false;
     }
-    // PostgreSQL works inside its data folder. Systems without /proc have `ps`, which tells only the program.
+    // PostgreSQL works inside its data folder. Root may not ask where a process of another account works when it lacks
+    // CAP_SYS_PTRACE, as in most containers. Systems without /proc have `ps`, which tells only the program.
     match fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(folder) => data.canonicalize().is_ok_and(|data| data == folder),
-        Err(_) => !Path::new("/proc/self").exists() && program(pid).ends_with("postgres"),
+        Err(_) if Path::new("/proc/self").exists() => claims_to_serve(pid, data),
+        Err(_) => program(pid).ends_with("postgres"),
     }
+}
+
+/// What the command line says, which is open to all. One that was started by hand may name its folder in ways that only
+/// itself understands, and counts as ours.
+fn claims_to_serve(pid: i32, data: &Path) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line
+        .split(|octet| *octet == 0)
+        .map(|word| Path::new(OsStr::from_bytes(word)));
+    let is_server = words.next().is_some_and(|word| word.ends_with("postgres"));
+    let folder = words.skip_while(|word| *word != Path::new("-D")).nth(1);
+    is_server && folder.is_none_or(|folder| folder.is_relative() || folder == data)
 }
 
 fn program(pid: i32) -> String {

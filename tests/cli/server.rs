@@ -4,6 +4,8 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 use nix::{
@@ -95,21 +97,40 @@ async fn a_node_starts_its_private_server_again_when_it_was_killed() {
     let made = own(&desk, "dkim new example.com").output().unwrap();
     assert!(made.status.success());
     let mut node = own(&desk, "serve").stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(node.stderr.take().unwrap()).lines();
-    let mut heard = |words: &str| log.find(|line| line.as_ref().unwrap().contains(words));
-    assert!(heard("Postrider serves").is_some());
+    let log = Log::of(&mut node);
+    log.wait_for("Postrider serves");
     let mark = data.path().join("data/postgres/data/postmaster.pid");
     let number = std::fs::read_to_string(mark).unwrap();
     let number = number.lines().next().unwrap().parse().unwrap();
     kill(Pid::from_raw(number), Signal::SIGKILL).unwrap();
-    assert!(heard("has ended by itself; it is started again").is_some());
+    log.wait_for("has ended by itself; it is started again");
     let made = own(&desk, "key new after").output().unwrap();
     let said = String::from_utf8_lossy(&made.stderr).into_owned();
     assert!(made.status.success(), "{said}");
     interrupt(&node);
-    // What it says must be read, or it would wait for its reader.
-    assert!(heard("has settled everything and stops").is_some());
+    log.wait_for("has settled everything and stops");
     assert!(node.wait().unwrap().success());
+}
+
+/// What a program says, read as it comes.
+struct Log(mpsc::Receiver<String>);
+
+impl Log {
+    fn of(program: &mut Child) -> Self {
+        let lines = BufReader::new(program.stderr.take().unwrap()).lines();
+        let (tell, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+        Self(heard)
+    }
+
+    fn wait_for(&self, words: &str) {
+        let patience = Duration::from_mins(1);
+        while !self.0.recv_timeout(patience).unwrap().contains(words) {}
+    }
 }
 
 fn node_on(data: &Path) -> String {

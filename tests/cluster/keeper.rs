@@ -1,10 +1,10 @@
 //! A server that dies under its program.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, Uid},
 };
 use sqlx::{Connection, Error, PgConnection};
 use tokio::time::{Instant, sleep};
@@ -55,6 +55,35 @@ async fn a_server_waits_with_its_return_for_the_last_process_of_its_former_self(
     wait_until_back(before, &url).await;
     server.stop().await.unwrap();
     wait_until_all_are_gone(&place.folder());
+}
+
+/// As in most containers: without `CAP_SYS_PTRACE` root may not ask where the server's processes work.
+#[test]
+fn root_without_the_right_to_trace_starts_keeps_and_stops_it_too() {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let run = Command::new("setpriv")
+        .args(["--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", KILLED_COMES_BACK, SUPERVISOR_KILLED])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("2 passed"), "{said}");
+}
+
+const KILLED_COMES_BACK: &str =
+    "keeper::a_server_that_is_killed_comes_back_at_the_same_address_and_has_everything";
+const SUPERVISOR_KILLED: &str = "start::a_cluster_whose_supervisor_was_killed_still_stops";
+
+#[tokio::test]
+async fn a_server_that_is_dropped_is_gone() {
+    let place = place();
+    let server = start(&place.folder()).await.unwrap().kept().unwrap();
+    let pid = postmaster(&place.folder());
+    drop(server);
+    assert!(kill(pid, None).is_err());
 }
 
 async fn wait_until_back(before: Pid, url: &str) {
