@@ -119,6 +119,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
 
     /// Sends what waits.
     pub async fn flush(&mut self) -> Result<(), Gone> {
+        self.send(self.manner.breaks_off).await
+    }
+
+    async fn send(&mut self, heeds_stop: bool) -> Result<(), Gone> {
         if self.output.is_empty() {
             return Ok(());
         }
@@ -129,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
             self.manner.patience
         };
         let sending = timeout(patience, send(&mut self.stream, &self.output));
-        let sent = if self.manner.breaks_off && !is_goodbye {
+        let sent = if heeds_stop && !is_goodbye {
             let sent = self.stop.run_until_cancelled(sending).await;
             sent.ok_or(Gone::Closed)?
         } else {
@@ -180,14 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
 
     /// The letter up to its final dot, dot-stuffing undone, or the objection to it.
     ///
-    /// `objection` is told how many octets there are so far and at the end. A letter that it objects to is read to its end and
-    /// not kept, so that the talk can go on.
+    /// `objection` is told how many octets there are so far and at the end, doubled dots counted once (RFC 1870 §3). A
+    /// letter that it objects to is read to its end and not kept, so that the talk can go on.
     pub async fn letter<O>(
         &mut self,
         mut objection: impl FnMut(usize) -> Option<O>,
     ) -> Result<Result<Vec<u8>, O>, Gone> {
         let deadline = Instant::now() + self.manner.letter_patience;
-        let mut searched = 0;
+        let (mut searched, mut doubled) = (0, 0);
         let mut objected = None;
         loop {
             let unread = self.unread();
@@ -197,18 +201,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
                 return Ok(Ok(Vec::new()));
             }
             if let Some(end) = find_final_dot(unread, searched) {
-                let raw = &unread[..end + 2];
-                let objected = objected.or_else(|| objection(raw.len()));
-                let letter = objected.map_or_else(|| Ok(undot(raw)), Err);
+                let letter = match objected {
+                    Some(objected) => Err(objected),
+                    None => judged(undot(&unread[..end + 2]), objection),
+                };
                 self.start += end + FINAL_DOT.len();
                 return Ok(letter);
             }
             // The pattern may have begun in the last four octets.
-            searched = unread.len().saturating_sub(FINAL_DOT.len() - 1);
-            objected = objected.or_else(|| objection(searched));
+            let before = std::mem::replace(
+                &mut searched,
+                unread.len().saturating_sub(FINAL_DOT.len() - 1),
+            );
+            if objected.is_none() {
+                doubled += doubled_dots(unread, before, searched);
+                objected = objection(searched - doubled);
+            }
             if objected.is_some() {
                 self.start += searched;
                 searched = 0;
+                self.shrink();
             }
             // Silence ends sooner than a steady drip. Until three octets are here, the letter may still be the empty one.
             let silence = Instant::now() + self.manner.patience;
@@ -234,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
     }
 
     async fn fill(&mut self, deadline: Instant, heeds_stop: bool) -> Result<(), Gone> {
-        self.flush().await?;
+        self.send(heeds_stop).await?;
         self.input.drain(..self.start);
         self.start = 0;
         self.input.reserve(READ_OCTETS);
@@ -256,13 +268,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
     pub fn shrink(&mut self) {
         self.input.drain(..self.start);
         self.start = 0;
-        self.input.shrink_to(READ_OCTETS);
+        // Room for one read beside a few octets that are still looked at makes a buffer grow to this.
+        self.input.shrink_to(2 * READ_OCTETS);
     }
 }
 
 async fn send(stream: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Result<()> {
     stream.write_all(octets).await?;
     stream.flush().await
+}
+
+fn judged<O>(letter: Vec<u8>, mut objection: impl FnMut(usize) -> Option<O>) -> Result<Vec<u8>, O> {
+    match objection(letter.len()) {
+        Some(objection) => Err(objection),
+        None => Ok(letter),
+    }
+}
+
+/// Dots that begin a line, in the octets that were not looked at before.
+fn doubled_dots(letter: &[u8], before: usize, now: usize) -> usize {
+    let is_first = before == 0 && now > 0 && letter.starts_with(b".");
+    let new = &letter[before.saturating_sub(2)..now.max(before)];
+    let lines = new.windows(3).filter(|octets| octets == b"\r\n.");
+    usize::from(is_first) + lines.count()
 }
 
 /// A line that ends in LF alone is how letters are smuggled past filters (RFC 5321 §2.3.8).
