@@ -166,3 +166,19 @@ async fn neither_silence_nor_a_drip_outlasts_patience() {
     };
     tokio::join!(drip, talk);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_who_does_not_listen_holds_up_no_stop() {
+    let (_deaf, receiver) = duplex(4);
+    let stop = CancellationToken::new();
+    let mut guest = Guest::new(receiver, MANNER, stop.clone());
+    guest.say("250 more than fits");
+    let began = Instant::now();
+    let end = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.cancel();
+    };
+    let (line, ()) = tokio::join!(guest.line(), end);
+    assert_eq!(line, Err(Gone::Closed));
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+}

@@ -208,11 +208,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
                 self.start += end + FINAL_DOT.len();
                 return Ok(letter);
             }
+            let before = searched;
             // The pattern may have begun in the last four octets.
-            let before = std::mem::replace(
-                &mut searched,
-                unread.len().saturating_sub(FINAL_DOT.len() - 1),
-            );
+            searched = unread.len().saturating_sub(FINAL_DOT.len() - 1);
             if objected.is_none() {
                 doubled += doubled_dots(unread, before, searched);
                 objected = objection(searched - doubled);
@@ -288,7 +286,7 @@ fn judged<O>(letter: Vec<u8>, mut objection: impl FnMut(usize) -> Option<O>) -> 
 /// Dots that begin a line, in the octets that were not looked at before.
 fn doubled_dots(letter: &[u8], before: usize, now: usize) -> usize {
     let is_first = before == 0 && now > 0 && letter.starts_with(b".");
-    let new = &letter[before.saturating_sub(2)..now.max(before)];
+    let new = &letter[before.saturating_sub(2)..now];
     let lines = new.windows(3).filter(|octets| octets == b"\r\n.");
     usize::from(is_first) + lines.count()
 }
